@@ -33,6 +33,8 @@ def check_whole(folder, whole):
     for name, service in services.items():
         if "image" not in service:
             faults.append(f"service {name} has no image")
+        if not {"max-size", "max-file"} <= set((service.get("logging") or {}).get("options", {})):
+            faults.append(f"service {name} keeps its log without bound: say logging, with max-size and max-file")
         for other in service.get("depends_on", []):
             if other not in services:
                 faults.append(f"service {name} waits for {other}, which is not there")

@@ -12,7 +12,7 @@ const alert = (more: object) => ({
   worstLevel: "critical",
   value: 91,
   worst: 94,
-  text: "91 % of the memory of hall-1 are used (from 85 % on this is told). No new work begins there, and work is parked; it goes on by itself when this has cleared. Lower the limits of memory or of runs at once, or give the server more memory.",
+  text: "91 % of the memory of hall-1 are used (threshold: 85 %). No new work begins there, and work is parked; it goes on by itself when this has cleared. Lower the limits of memory or of runs at once, or give the server more memory.",
   raisedAt: ago(HOUR / 2),
   changedAt: ago(HOUR / 4),
   seenAt: ago(15_000),
@@ -32,7 +32,7 @@ const backup = alert({
   worstLevel: "warning",
   value: 30,
   worst: 30,
-  text: "The latest good backup is 30 hours old (from 26 hours on this is told). Look at why the last one failed, or make one now.",
+  text: "The latest good backup is 30 hours old (threshold: 26 hours). Look at why the last one failed, or make one now.",
 });
 const over = alert({
   id: "01890000-0000-7000-8000-000000000000",

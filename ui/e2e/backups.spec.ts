@@ -5,6 +5,7 @@ const FAILED = {
   sealed: true,
   nextAt: "2026-01-03T03:00:00Z",
   lastGoodAt: "2026-01-01T03:00:00Z",
+  earlierUnsound: [] as object[],
   items: [
     {
       id: "01890000-0000-7000-8000-000000000002",
@@ -55,6 +56,16 @@ test("an admin has a backup made and sees that it was restored to look at it", a
   ).toBeVisible();
   await expect(latest).toContainText("It builds on 20251228T030000Z, which is not sound.");
   await expect(latest).toContainText("Not sound");
+
+  // What was found in one is told for as long as it is there, however often others failed since.
+  const old = { ...made, id: "01890000-0000-7000-8000-000000000001", name: "20251201T030000Z" };
+  await page.route("**/api/operation/backups", (route) =>
+    route.fulfill({ json: { ...FAILED, earlierUnsound: [{ ...old, verifyProblem: "A part is damaged." }] } }),
+  );
+  await page.reload();
+  const earlier = page.getByRole("list", { name: "Earlier ones that are not sound" });
+  await expect(earlier.getByRole("listitem")).toContainText("20251201T030000Z");
+  await expect(earlier.getByRole("listitem")).toContainText("A part is damaged.");
   await page.route("**/api/operation/backups", (route) =>
     route.fulfill({ json: { ...FAILED, destination: null, lastGoodAt: null, nextAt: null, items: [] } }),
   );

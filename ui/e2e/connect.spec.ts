@@ -151,6 +151,29 @@ test("what nobody registered leads nowhere", async ({ page, baseURL }) => {
   await expect(page).toHaveURL(/\/oauth\/consent\?ask=/);
 });
 
+test("a program that asks wrongly hears of it only when the member goes there", async ({
+  page,
+  browser,
+  baseURL,
+}) => {
+  const { name: _, ...account } = MEMBER;
+  await asPage(page.request, baseURL).post("/api/auth/login", account);
+  const { context, program } = await fresh(browser, baseURL);
+  const editor = program("An Old Editor");
+  await editor.listen();
+  await page.goto((await editor.address()).replace("response_type=code", "response_type=token"));
+  await expect(page.getByRole("heading", { name: "This cannot be connected" })).toBeVisible();
+  await expect(page.getByText("response_type must be code")).toBeVisible();
+  await expect(page).toHaveURL(/\/oauth\/consent\?ask=/);
+  await expect(page.getByText("127.0.0.1:")).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Go back and let it know" }).click();
+  await expect(page.getByRole("heading", { name: "You may close this" })).toBeVisible();
+  expect((await editor.answer()).get("error")).toBe("unsupported_response_type");
+  editor.close();
+  await context.close();
+});
+
 for (const colorScheme of ["light", "dark"] as const) {
   test.describe(`in ${colorScheme}`, () => {
     test.use({ colorScheme });

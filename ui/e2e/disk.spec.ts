@@ -63,6 +63,7 @@ test("what uses the disk, what goes next and why, and how long what is kept", as
     report: {
       ...standing.report,
       disk: { used: 83 * gib, total: 100 * gib },
+      diskFiles: { used: 4_100_000, total: 5_000_000 },
       bytes: {
         database: 2 * gib,
         databaseFree: gib / 2,
@@ -79,6 +80,7 @@ test("what uses the disk, what goes next and why, and how long what is kept", as
           runId: built.id,
           number: 7,
           title: "A card with a very long title that goes on and on until nobody reads it any more",
+          over: true,
           unsaved: "large.bin has 99999999 bytes, too many to be kept",
           bytes: 7 * gib,
         },
@@ -128,6 +130,7 @@ test("what uses the disk, what goes next and why, and how long what is kept", as
   await page.reload();
   await expect(page.getByText(/The clean-up is stuck since/)).toBeVisible();
   await expect(page.getByText("83.0 GiB of 100.0 GiB used, 83 %")).toBeVisible();
+  await expect(page.getByText("4,100,000 of 5,000,000 are there, 82 %")).toBeVisible();
   await expect(page.getByText("This is the disk of the server that answered: guild-1")).toBeVisible();
   const others = page.getByRole("region", { name: "The other servers" });
   await expect(others.getByRole("listitem")).toHaveText(/guild-2.*silent.*3\.0 GiB of 4\.0 GiB used, 75 %/);
@@ -142,6 +145,12 @@ test("what uses the disk, what goes next and why, and how long what is kept", as
     /#7 A card with a very long title.*: large\.bin has 99999999 bytes/,
   );
   await shots(page, "disk");
+
+  // What will never be worked with again goes when an admin says so.
+  await staying.getByRole("button", { name: /^Let it go: A card with/ }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Let it go" }).click();
+  await expect(page.getByText("The worktree is gone.")).toBeVisible();
+  expect(removed).toEqual({ paths: [`worktrees/${built.id}`] });
 
   await page.getByRole("button", { name: /^Remove: worktrees/ }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Remove" }).click();

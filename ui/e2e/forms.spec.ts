@@ -246,7 +246,7 @@ test("an alert takes one line of a small page, and all of it when somebody asks"
       silencedLevel: null,
       silencedBy: null,
     },
-    text: "95 % of the disk of hall-1 are used (from 90 % on this is told). No work begins. Free some, or move the data.",
+    text: "95 % of the disk of hall-1 are used (threshold: 90 %). No work begins. Free some, or move the data.",
   };
   await page.route(/\/api\/alerts\?/, (route) => route.fulfill({ json: { items: [alert], next: null } }));
   await page.goto("/");

@@ -74,6 +74,10 @@ test("what one member writes another sees at once, finds, and changes; nobody lo
   await page.getByRole("button", { name: "Create" }).click();
   await expect(page.getByRole("heading", { name: title })).toBeVisible();
   await expect(row(ben.page, title), "without touching anything").toBeVisible();
+  const listed = ben.page.getByRole("listitem").filter({ hasText: title });
+  await expect(listed, "without the marks of Markdown").toContainText("Ports The door is 4300.");
+  await expect(listed).toContainText("Entry · Documentation");
+  await expect(listed).toContainText(`by ${MEMBER.name}`);
 
   // A secret is refused where it was typed.
   await page.keyboard.press("e");
@@ -294,6 +298,34 @@ test("a viewer reads; the hub fits a narrow screen in the dark", async ({ page, 
   await expect(dialog.getByRole("status")).toHaveText("1 written, 0 changed, 1 as they were");
   await expectAccessible(page);
   await page.screenshot({ path: "test-results/knowledge-import-1440-dark.png" });
+  // Every faulty file is named as its owner knows it, at once; without them the others come in.
+  const markdown = (name: string, text: string) => ({
+    name,
+    mimeType: "text/markdown",
+    buffer: Buffer.from(text),
+  });
+  await dialog
+    .locator(FILES)
+    .setInputFiles([
+      markdown("sound.md", `---\nkind: entry\ntitle: Sloes ${Date.now()}\n---\n\nAfter the first frost.\n`),
+      markdown("Its tags.md", "---\nkind: entry\ntitle: x\ntags: one\n---\ny\n"),
+      markdown("its-kind.md", "---\nkind: poem\ntitle: x\n---\ny\n"),
+    ]);
+  await dialog.getByRole("button", { name: "Import 3 files" }).click();
+  const chosen = dialog.getByRole("list", { name: "Files to import" });
+  await expect(dialog.getByRole("alert")).toContainText("2 files are faulty");
+  await expect(chosen.getByRole("listitem")).toContainText([
+    /Its tags\.md.*tags: write a list of words/,
+    /its-kind\.md.*kind/,
+    /sound\.md/,
+  ]);
+  await expectAccessible(page);
+  await page.screenshot({ path: "test-results/knowledge-import-faulty-1440-dark.png" });
+  await dialog.getByRole("button", { name: "Take its-kind.md off the list" }).click();
+  await expect(chosen.getByRole("listitem")).toHaveCount(2);
+  await expect(dialog.getByRole("alert")).toContainText("a file is faulty");
+  await dialog.getByRole("button", { name: "Import the other file" }).click();
+  await expect(dialog.getByRole("status")).toHaveText("1 written, 0 changed, 0 as they were");
   // Of two that say the same one comes in, and then, if that is wanted, the other alone.
   const pears = `---\nkind: entry\ntitle: Pears ${Date.now()}\n---\n\nThey are picked while they are hard.\n`;
   await dialog
@@ -367,7 +399,7 @@ test("a card leads to what its run was given and recorded; each can be judged, a
   await page.goto(`/f/${card.id}?tab=overview`);
   const knowledge = page.getByRole("region", { name: "Knowledge" });
   await expect(knowledge.getByRole("link", { name: oil })).toBeVisible({ timeout: 60_000 });
-  await expect(knowledge.getByRole("button", { name: "Take back all of this run" })).toBeVisible();
+  await expect(knowledge.getByRole("button", { name: "Roll back all of this run" })).toBeVisible();
   await expectAccessible(page);
   // Both what went in and what came out.
   await knowledge.getByRole("link", { name: guide }).click();
@@ -409,13 +441,13 @@ test("a card leads to what its run was given and recorded; each can be judged, a
 
   // All of the run is taken back from its card, also what was decided on.
   await page.goto(`/f/${card.id}?tab=overview`);
-  await knowledge.getByRole("button", { name: "Take back all of this run" }).click();
+  await knowledge.getByRole("button", { name: "Roll back all of this run" }).click();
   const sure = page.getByRole("alertdialog");
   await expectAccessible(page);
-  await sure.getByRole("button", { name: "Take back all of this run" }).click();
+  await sure.getByRole("button", { name: "Roll back all of this run" }).click();
   await expect(page.getByText("2 items taken out")).toBeVisible();
   await expect(knowledge.getByText("Deleted")).toHaveCount(2);
-  await expect(knowledge.getByRole("button", { name: "Take back all of this run" })).toHaveCount(0);
+  await expect(knowledge.getByRole("button", { name: "Roll back all of this run" })).toHaveCount(0);
   await page.goto(path);
   await expect(page.getByText("This was deleted.", { exact: false })).toBeVisible();
   const headers = { origin: new URL(baseURL ?? "").origin };
@@ -476,7 +508,9 @@ test("what the page exports it imports, as an archive and out of a folder", asyn
   const bad = Buffer.from(note("Bad", "x", "tags: one\n"));
   await dialog.locator(FILES).setInputFiles([{ name: "bad.md", mimeType: "text/markdown", buffer: bad }]);
   await dialog.getByRole("button", { name: "Import 1 file" }).click();
-  await expect(dialog.getByRole("alert")).toContainText("tags: write a list of words");
+  await expect(dialog.getByRole("list", { name: "Files to import" })).toContainText(
+    "tags: write a list of words",
+  );
 
   // A related item that was deleted goes by its title, where one writes and in the history.
   await page.request.delete(`/api/knowledge/entries/${hinges.id}`, { headers });

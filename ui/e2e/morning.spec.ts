@@ -27,15 +27,17 @@ test("the evening before and the morning after, of two members", async ({ page, 
   const form = await write("Guest list", build("form.txt"), { priority: 1 });
   await write("Long haul", silent);
   await write("Log out", build("out.txt"), { dependencies: [form.id] });
+  await write("Check the door", 'Look.\n\n```sim\n{"say": "It is shut already."}\n```', { priority: 1 });
   await bens.goto(`/p/${project.id}`);
   await bens.getByRole("button", { name: "Auto mode: off" }).click();
   const dialog = bens.getByRole("dialog", { name: "Auto mode" });
   const expected = dialog.getByRole("region", { name: "What to expect" });
-  await expect(expected).toContainText(/No past runs yet|Probably \d+ of 3 cards done by/);
+  await expect(expected).toContainText(/No past runs yet|Probably \d+ of 4 cards done by/);
   await expectAccessible(bens);
   await bens.screenshot({ path: "test-results/morning-forecast.png" });
   await dialog.getByRole("button", { name: "Start auto mode" }).click();
   await expect(cards(bens, "Waiting for approval").filter({ hasText: "Guest list" })).toBeVisible();
+  await expect(cards(bens, "Waiting for approval").filter({ hasText: "Check the door" })).toBeVisible();
   await expect(cards(bens, "In progress").filter({ hasText: "Long haul" })).toBeVisible();
   await expect(cards(bens, "Backlog").filter({ hasText: "Log out" })).toContainText("Waits for #1");
 
@@ -60,7 +62,10 @@ test("the evening before and the morning after, of two members", async ({ page, 
   const report = bens.getByRole("region", { name: "Morning report" });
   await page.getByRole("button", { name: "Stop #2" }).click();
   await expect(report).toBeVisible({ timeout: 40_000 });
-  await expect(report).toContainText("card built");
+  await expect(report).toContainText("cards built");
+  await expect(report.getByRole("listitem").filter({ hasText: "Check the door" })).toContainText(
+    "Changed nothing",
+  );
   await expect(report.getByRole("listitem").filter({ hasText: "Guest list" })).toContainText(
     "Look at the changes, then verify or merge.",
   );

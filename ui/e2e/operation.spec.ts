@@ -66,7 +66,7 @@ test("what the servers have and who uses what, now and over time", async ({ page
   // The real server says how it is.
   await page.getByRole("link", { name: "Operation" }).click();
   await expect(page.getByRole("heading", { name: "Operation", level: 1 })).toBeVisible();
-  await expect(page.getByRole("definition").filter({ hasText: "Kept apart" })).toBeVisible();
+  await expect(page.getByRole("definition").filter({ hasText: "Sandboxed" })).toBeVisible();
   const servers = page.getByRole("region", { name: "Servers" });
   await expect(servers.getByRole("list").or(servers.getByText("has not told yet"))).toBeVisible();
 
@@ -79,7 +79,7 @@ test("what the servers have and who uses what, now and over time", async ({ page
     processMemory: GIB / 4,
     disk: { used: 120 * GIB, total: 300 * GIB },
     processors: 8,
-    load: 5.1,
+    load: 20.4,
     activeAgents: 3,
     activeRuns: 3,
     worktrees: 7,
@@ -122,11 +122,24 @@ test("what the servers have and who uses what, now and over time", async ({ page
   await page.reload();
   await expect(servers.getByRole("progressbar", { name: "Memory" })).toHaveAttribute("aria-valuenow", "78");
   await expect(servers.getByRole("progressbar", { name: "Memory" }).locator("div")).toHaveClass(/bg-red/);
+  // In words, too: what is too much, and that the processors are not just busy.
+  const server = servers.getByRole("listitem").filter({ hasText: "guild-1" });
+  await expect(servers.getByRole("progressbar", { name: "Memory" })).toHaveAttribute(
+    "aria-valuetext",
+    /Critical$/,
+  );
+  await expect(server).toContainText("20.4 programs want 8 processors · 255 %");
+  await expect(servers.getByRole("progressbar", { name: "Processors" }).locator("div")).toHaveClass(
+    /bg-amber/,
+  );
+  await expect(server.locator("header")).toContainText("Critical");
   await expect(
     page.getByRole("table", { name: "Who uses what" }).getByRole("row", { name: /Ada/ }),
   ).toContainText("2.5 GiB");
   const over = page.getByRole("region", { name: "Over time" });
   await expect(over.locator(".recharts-area-area").first()).toBeVisible();
+  await expect(over.locator(".recharts-reference-line-line")).toHaveCount(2);
+  await expect(over.getByText("Critical from 9.6 GiB")).toBeVisible();
   await over.getByRole("combobox", { name: "Whose" }).click();
   await page.getByRole("option", { name: "Members" }).click();
   await expect(over.locator(".recharts-area-area")).toHaveCount(3);

@@ -28,6 +28,14 @@ test("a system is built by keyboard, run, approved, and gives its result", async
   await expect(form.getByRole("alert")).toContainText("maed");
   await expect(graph.getByRole("button", { name: /Review/ })).toContainText("1 problem");
   await expect(page.getByRole("button", { name: "Activate" })).toBeDisabled();
+  const run = page.getByRole("button", { name: "Save and run" });
+  await expect(run).toHaveAccessibleDescription(
+    "Mend its problems first: a system with problems cannot run.",
+  );
+  // It is in reach, to be asked why; pressing it does nothing.
+  await run.focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("dialog"), "a system with problems").toHaveCount(0);
   await shots(page, "system-problem");
   await form.getByLabel("What is shown").fill("Is this good? {{made}}");
   await expect(page.getByText("No problems")).toBeVisible();
@@ -106,6 +114,16 @@ test("a running execution is drawn while it works, and cancelled", async ({ page
   const graph = page.getByRole("region", { name: "Graph" });
   await expect(graph.getByText("Running").first()).toBeVisible({ timeout: 30_000 });
   await shots(page, "execution-running");
+  await page.getByRole("button", { name: "End execution" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "End execution" }).click();
+  await expect(page.getByRole("heading", { name: /Research/ })).toContainText("Cancelled");
+  // Once more with the same input.
+  const first = page.url();
+  await page.getByRole("button", { name: "Run again" }).click();
+  await expect(dialog.getByLabel("Question")).toHaveValue(`What is here?\n\n${silent}`);
+  await expect(dialog.getByRole("combobox", { name: "Project" })).toContainText(project.name);
+  await dialog.getByRole("button", { name: "Run" }).click();
+  await expect(page).not.toHaveURL(first);
   await page.getByRole("button", { name: "End execution" }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "End execution" }).click();
   await expect(page.getByRole("heading", { name: /Research/ })).toContainText("Cancelled");

@@ -96,3 +96,37 @@ test("nobody sees the key of another member, and a disabled one is out at once",
   await expect(bens).toHaveURL(/\/login/);
   await bens.context().close();
 });
+
+test("a file that another member puts on a card, or takes off it, is on the open card at once", async ({
+  page,
+  baseURL,
+  browser,
+}) => {
+  const { setUp } = await (await page.request.get("/api/auth/status")).json();
+  const { name, ...account } = MEMBER;
+  const anna = asPage(page.request, baseURL);
+  await anna.post(setUp ? "/api/auth/login" : "/api/auth/register", setUp ? account : { ...account, name });
+  const project = await makeProject(page, baseURL);
+  const card = await project.write("Seat the guests");
+  const email = `ben-${Date.now()}@example.com`;
+  const { code } = await anna.post("/api/invitations", { email, role: "member" });
+  const bens = await otherBrowser(browser, baseURL);
+  const ben = asPage(bens.request, baseURL);
+  await ben.post("/api/auth/register", { email, password: PASSWORD, name: "Ben", invitation: code });
+
+  await page.goto(`/f/${card.id}`);
+  await expect(page.getByRole("heading", { name: "Seat the guests" })).toBeVisible();
+  const headers = { origin: new URL(baseURL ?? "").origin };
+  const file = { name: "plan.txt", mimeType: "text/plain", buffer: Buffer.from("Table one.") };
+  const sent = await bens.request.post(`/api/features/${card.id}/attachments`, {
+    headers,
+    multipart: { file },
+  });
+  expect(sent.ok(), await sent.text()).toBe(true);
+  const shown = page.getByRole("link", { name: "plan.txt" });
+  await expect(shown).toBeVisible();
+  const { id } = await sent.json();
+  await bens.request.delete(`/api/attachments/${id}`, { headers });
+  await expect(shown).toHaveCount(0);
+  await bens.context().close();
+});

@@ -157,8 +157,9 @@ impl<'a> After<'a> {
                  card by hand merges that first.",
                 names.join(", ")
             );
-            team.store.merge_later(lease, text).await?;
-            return Ok(finish(Move::Accept, summary, None));
+            let ending =
+                Ending { status: RunStatus::Waiting, what: Move::Accept, summary, problem: None, later: Some(text) };
+            return Ok(Next::End(Box::new(ending)));
         }
         let author = team.identity(run.member_id).await?;
         let branch = &project.default_branch;
@@ -236,7 +237,7 @@ impl Engine {
 }
 
 pub(crate) fn finish(what: Move, summary: Option<String>, problem: Option<Problem>) -> Next {
-    Next::End(Box::new(Ending { status: RunStatus::Waiting, what, summary, problem }))
+    Next::End(Box::new(Ending { status: RunStatus::Waiting, what, summary, problem, later: None }))
 }
 
 fn problem(code: &str, message: String, hint: &str) -> Problem {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use guildhall_store::NewAlert;
 use guildhall_team::TeamError;
+use guildhall_types::DateTime;
 use guildhall_types::alert::{
     Alert, AlertKind, AlertLevel, Beside, Certificate, Judged, Open, RefusedKey, Server, Strain, Thresholds, Traces,
     Verdict, judge, measured,
@@ -14,11 +15,10 @@ use tokio::time::Instant;
 
 use crate::Engine;
 use crate::parking::Strains;
-use crate::reading::host;
 
 /// How often it is looked up which keys providers refused.
 const KEYS: Duration = Duration::from_secs(60);
-/// How often certificates are looked at, and how often when that did not work.
+/// How often certificates are looked at, and how often when that did not work or one ends soon: it may have been renewed.
 const CERTIFICATES: Duration = Duration::from_secs(24 * 60 * 60);
 const CERTIFICATES_AGAIN: Duration = Duration::from_secs(60 * 60);
 
@@ -37,6 +37,8 @@ pub(crate) struct Watcher {
     keys: Option<(Instant, Vec<RefusedKey>)>,
     /// As they were seen last, by their hosts.
     certificates: BTreeMap<String, Certificate>,
+    /// What was known beside the latest reading.
+    beside: Option<Beside>,
 }
 
 /// Judges each reading until the engine stops.
@@ -69,7 +71,11 @@ pub(crate) async fn look_at_certificates_forever(engine: Engine) {
         for (host, seen) in looked {
             match seen {
                 Ok(certificate) => {
-                    engine.0.watcher.lock().await.certificates.insert(host, certificate);
+                    let mut watcher = engine.0.watcher.lock().await;
+                    if ends_soon(&certificate, &watcher.thresholds, engine.0.team.clock.now()) {
+                        again = CERTIFICATES_AGAIN;
+                    }
+                    watcher.certificates.insert(host, certificate);
                 }
                 Err(error) => {
                     tracing::warn!(host, %error, "a certificate could not be looked at; trying again in an hour");
@@ -91,7 +97,10 @@ impl Engine {
         let mut watcher = self.0.watcher.lock().await;
         let server = self.server();
         match team.thresholds().await {
-            Ok(thresholds) => watcher.thresholds = thresholds,
+            Ok(thresholds) => {
+                let rhythm = team.planned_backups().and_then(|planned| planned.rhythm);
+                watcher.thresholds = thresholds.with_backups_every(rhythm);
+            }
             Err(error) => tracing::warn!(%error, "the thresholds of alerts cannot be read; the former ones hold"),
         }
         match team.store.open_alerts().await {
@@ -99,6 +108,7 @@ impl Engine {
             Err(error) => tracing::warn!(%error, "open alerts cannot be read"),
         }
         let beside = self.beside(&mut watcher).await;
+        watcher.beside = Some(beside.clone());
         let Watcher { traces, thresholds, open, .. } = &mut *watcher;
         let known_keys: Vec<String> = open
             .iter()
@@ -106,6 +116,10 @@ impl Engine {
             .map(|alert| alert.subject.clone())
             .collect();
         let measured = measured(reading, &beside, &server, &known_keys);
+        // A disk has a subject of its own, and a certificate, which stands also while it cannot be looked at.
+        let hosts = team.certificate_hosts();
+        let own: Vec<&str> = measured.iter().map(|one| one.subject.as_str()).chain([server.subject.as_str()]).collect();
+        let own: Vec<&str> = own.into_iter().chain(hosts.iter().map(String::as_str)).collect();
         let standing: Vec<Open> = open
             .iter()
             .map(|alert| Open { kind: alert.kind, subject: alert.subject.clone(), level: alert.level })
@@ -119,7 +133,7 @@ impl Engine {
                 tracing::error!(kind = %one.measured.kind, %error, "an alert cannot be written; trying again");
             }
         }
-        match team.store.clear_silent_alerts(&[&server.subject]).await {
+        match team.store.clear_silent_alerts(&own).await {
             Ok(gone) => gone.iter().for_each(|alert| {
                 tracing::info!(kind = %alert.kind, about = alert.about, "an alert is over: nobody measures it any more");
             }),
@@ -193,6 +207,26 @@ impl Engine {
         Server { subject, name }
     }
 
+    /// Since when mails come no further; this moment when they do, and nothing where none are sent.
+    async fn mail_stuck(&self) -> Option<DateTime> {
+        let team = &self.0.team;
+        if !team.mail_is_on() {
+            return None;
+        }
+        match team.store.mail_stuck_since().await {
+            Ok(since) => Some(since.unwrap_or(team.clock.now())),
+            Err(error) => {
+                tracing::warn!(%error, "it cannot be looked up whether mails come through");
+                None
+            }
+        }
+    }
+
+    /// What was known beside the latest reading; nothing in the first moments.
+    pub async fn known_beside(&self) -> Option<Beside> {
+        self.0.watcher.lock().await.beside.clone()
+    }
+
     /// What is known beside a reading. What has no source stays absent.
     async fn beside(&self, watcher: &mut Watcher) -> Beside {
         if watcher.keys.as_ref().is_none_or(|(at, _)| at.elapsed() >= KEYS) {
@@ -204,21 +238,14 @@ impl Engine {
                 }
             };
         }
-        let places = &self.0.team.places;
-        let (data, store) = (places.data().to_owned(), self.0.team.store.folder());
-        let folders: Vec<_> =
-            [places.worktrees.clone(), places.repositories.clone()].into_iter().chain(store).collect();
-        let disks = move || (host::other_disk(&data, &folders), host::log_disk(&data));
-        let (other_disk, log_disk) = tokio::task::spawn_blocking(disks).await.unwrap_or_default();
         Beside {
-            other_disk,
-            log_disk,
             // The bus is this process's own, and is never lost.
             bus_lost: None,
-            last_backup: self.0.team.store.not_backed_up_since().await.unwrap_or_else(|error| {
+            last_backup: self.0.team.not_backed_up_since().await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "it cannot be looked up how old the latest backup is");
                 None
             }),
+            mail_stuck: self.mail_stuck().await,
             last_clean_up: {
                 let tidiness = self.tidiness();
                 tidiness.stuck_since.or(tidiness.last_good_at)
@@ -228,6 +255,11 @@ impl Engine {
             sandbox_usable: Some(self.sandbox_report().await.usable),
         }
     }
+}
+
+/// Whether a certificate is one of which an alert stands, or would.
+fn ends_soon(certificate: &Certificate, thresholds: &Thresholds, now: DateTime) -> bool {
+    certificate.days_left(now) <= thresholds.of(AlertKind::CertificateEnds).warning
 }
 
 /// What the node is short of, by what came of its figures, and whether it has too little memory at this very moment: an alert

@@ -212,7 +212,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         }
         if card.kind != FeatureKind::Card {
             // An answer was given, or a task is done: nothing follows but what somebody says next.
-            let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary, problem: None };
+            let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary, problem: None, later: None };
             return Ok(End::Written(Box::new(ending)));
         }
         match after.follow(&mut ground, summary).await? {
@@ -415,6 +415,7 @@ impl Engine {
             parking: self.parking(run.id),
             base: ground.base,
             head: Mutex::new(ground.head),
+            left_out: Mutex::default(),
             deaf,
             step,
             run: run.clone(),

@@ -30,7 +30,7 @@ pub(crate) enum End {
 
 /// An ending with a problem that a member looks at.
 pub(crate) fn failed(problem: Problem) -> Ending {
-    Ending { status: RunStatus::Failed, what: Move::Fail, summary: None, problem: Some(problem) }
+    Ending { status: RunStatus::Failed, what: Move::Fail, summary: None, problem: Some(problem), later: None }
 }
 
 /// The agent's closing words, or how the attempt ends without any.
@@ -38,7 +38,8 @@ pub(crate) fn closing(engine: &Engine, ended: Ended) -> Result<String, End> {
     match ended {
         Ended::Done { summary } => Ok(summary),
         Ended::PlanProposed => {
-            let ending = Ending { status: RunStatus::Waiting, what: Move::Propose, summary: None, problem: None };
+            let ending =
+                Ending { status: RunStatus::Waiting, what: Move::Propose, summary: None, problem: None, later: None };
             Err(End::Written(Box::new(ending)))
         }
         // Only a step of the pipeline has the tool for that, and it is answered there.

@@ -62,7 +62,11 @@ impl Engine {
                 self.prepare(project.id);
             }
             Happening::RunUpdated { run } => match run.status {
-                RunStatus::Queued => self.0.wake.notify_one(),
+                RunStatus::Queued => {
+                    self.0.wake.notify_one();
+                    // A step of which it is rests, and its time with it.
+                    self.0.executions.notify_one();
+                }
                 RunStatus::Running => {}
                 // Whatever ended it, here it must not go on. A run that ended by itself is no longer among the active ones.
                 RunStatus::Stopped | RunStatus::Closed => {

@@ -1,5 +1,6 @@
 //! The journal of a run: saves what its agent does, under the run's lease.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,6 +68,8 @@ pub(crate) struct RunJournal {
     pub(crate) base: Oid,
     /// The latest state of the files that is on a ref.
     pub(crate) head: Mutex<Oid>,
+    /// What was told of files that are not kept: each is told once.
+    pub(crate) left_out: Mutex<HashSet<String>>,
     /// Whether the latest turn was the agent's last word.
     pub(crate) done: AtomicBool,
     /// The agent hears nothing new: another agent of the run is in the middle of its turns.
@@ -142,8 +145,8 @@ impl RunJournal {
     }
 
     /// Takes a snapshot of the files, if they changed. Returns it with the whole change since the base, and what is to be
-    /// told of it.
-    async fn snapshot(&self, turn: i64) -> Result<Option<(Oid, DiffStat, Vec<RunEvent>)>, JournalError> {
+    /// told of files that are not kept, changed or not.
+    async fn snapshot(&self, turn: i64) -> Result<(Option<(Oid, DiffStat)>, Vec<RunEvent>), JournalError> {
         let head = self.head();
         let message = format!("Turn {turn}\n");
         let take = || self.repo.snapshot(&self.worktree, &head, &message, &self.author);
@@ -156,11 +159,16 @@ impl RunJournal {
             }
             taken => taken,
         };
-        let Some(taken) = taken.map_err(unsaved)? else { return Ok(None) };
-        let stat = self.repo.stat(&self.base, &taken.commit).await.map_err(unsaved)?;
+        let taken = taken.map_err(unsaved)?;
+        let told = {
+            let mut known = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+            let new = taken.left_out.told().filter(|text| known.insert(text.clone()));
+            new.map(|text| RunEvent::Note { text }).collect()
+        };
+        let Some(commit) = taken.commit else { return Ok((None, told)) };
+        let stat = self.repo.stat(&self.base, &commit).await.map_err(unsaved)?;
         let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
-        let told = taken.left_out.told().map(|text| RunEvent::Note { text });
-        Ok(Some((taken.commit.clone(), stat, told.collect())))
+        Ok((Some((commit, stat)), told))
     }
 }
 
@@ -315,16 +323,11 @@ impl Journal for RunJournal {
     }
 
     async fn settled(&self, turn: &Turn, call: &Call, changed_files: bool) -> Result<(), JournalError> {
-        let taken = match changed_files {
+        let (taken, mut events) = match changed_files {
             true => self.snapshot(turn.number).await?,
-            false => None,
+            false => (None, Vec::new()),
         };
-        let mut events = Vec::new();
-        let mut saved = None;
-        if let Some((commit, stat, told)) = &taken {
-            events.extend(told.iter().cloned());
-            saved = Some((commit.to_string(), *stat));
-        }
+        let saved = taken.as_ref().map(|(commit, stat)| (commit.to_string(), *stat));
         let hits = self.groups.take_hits(self.run.member_id, &self.id().to_string());
         events.extend(hits.iter().map(|over| RunEvent::Note { text: format!("A command met a limit. {over}") }));
         let secrets = match &taken {

@@ -10,6 +10,7 @@ mod caches;
 mod checks;
 mod drive;
 mod ending;
+mod gits;
 mod guide;
 mod hear;
 mod hub;
@@ -48,7 +49,7 @@ pub use caches::CacheSize;
 use guildhall_bus::Bus;
 use guildhall_llm::Patience;
 use guildhall_llm::governor::Governor;
-use guildhall_sandbox::{Groups, Report, Sandbox, SandboxError, Toolchain, Usage};
+use guildhall_sandbox::{Groups, Own, Report, Sandbox, SandboxError, Toolchain, Usage};
 pub use guildhall_team::{LIMITS, RUN_LIMITS};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
@@ -137,6 +138,8 @@ struct Inner {
     sandbox: Sandbox,
     /// What the kernel lets commands have of this machine.
     groups: Groups,
+    /// What git has of it that works for no run: for as long as this is there.
+    _own_gits: Option<Arc<Own>>,
     /// What commands reach of the network.
     networks: network::Networks,
     /// Lets the calls of this node's runs go when the limits of their keys have room.
@@ -247,6 +250,7 @@ impl Engine {
         let limits = team.limits().await?;
         let groups = tokio::task::spawn_blocking(move || Groups::begin(limits));
         let groups = groups.await.map_err(|error| TeamError::internal("control groups", error))?;
+        let own_gits = gits::gather(&groups).await;
         team.store.lose_services(alone).await?;
         let last_seen = team.store.last_seq().await?;
         let inner = Inner {
@@ -254,6 +258,7 @@ impl Engine {
             bus,
             sandbox,
             groups,
+            _own_gits: own_gits,
             networks: network::Networks::to(outside),
             governor: Governor::default(),
             keys: Mutex::default(),

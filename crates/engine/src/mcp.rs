@@ -70,7 +70,7 @@ impl Engine {
         let mut heard = HashSet::new();
         let mut notes = Vec::new();
         let mut over = 0;
-        for server in team.store.mcp_servers(Some(claimed.run.project_id)).await? {
+        for server in team.store.mcp_servers(claimed.run.project_id).await? {
             let mine = |name: &str| server.enabled && agent.has_mcp_tool(&server, name);
             let waiting: Vec<&str> = server
                 .tools

@@ -112,6 +112,10 @@ fn of_git(error: &GitError) -> (&'static str, &'static str) {
             "A huge .gitignore or .gitattributes does that. Retry: the files are brought back as they were after the last saved turn. If it stays, \
              take that file away in a terminal, or start the card again.",
         ),
+        GitError::Starved { .. } => (
+            "git-memory",
+            "Retry when less is under way. If it stays, the repository is too large for this server: tell whoever runs it.",
+        ),
         GitError::TooMany { .. } => (
             "too-many-files",
             "Let git ignore what is built or fetched, then retry: it goes on from the last saved turn.",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use guildhall_types::reading::Reading;
+use guildhall_types::reading::{DiskRole, Reading};
 use guildhall_types::trace::{Side, Span};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -40,8 +40,14 @@ impl Engine {
 
     async fn take_reading(&self) -> Reading {
         let team = &self.0.team;
-        let data = team.places.data().to_owned();
-        let host = tokio::task::spawn_blocking(move || host::look(&data)).await.unwrap_or_default();
+        let places = &team.places;
+        let mut folders = vec![
+            (DiskRole::Data, places.data().to_owned()),
+            (DiskRole::Worktrees, places.worktrees.clone()),
+            (DiskRole::Repositories, places.repositories.clone()),
+        ];
+        folders.extend(team.store.folder().map(|folder| (DiskRole::Database, folder)));
+        let host = tokio::task::spawn_blocking(move || host::look(&folders)).await.unwrap_or_default();
         let asked = Instant::now();
         let answered = matches!(tokio::time::timeout(PATIENCE, team.store.take_turn()).await, Ok(Ok(())));
         let database_millis = answered.then(|| asked.elapsed().as_secs_f64() * 1_000.0);
@@ -55,7 +61,8 @@ impl Engine {
             at: team.clock.now(),
             memory: host.memory,
             process_memory: host.process_memory,
-            disk: host.disk,
+            disk: host.disks.iter().find(|disk| disk.role() == DiskRole::Data).map(|disk| disk.bytes),
+            disks: host.disks,
             processors: host.processors,
             load: host.load,
             active_agents: counts.map(|(active, _)| active),

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use guildhall_sandbox::measured as bytes_in;
+use guildhall_sandbox::measured as extent;
 use guildhall_store::{KnownNode, Minute};
 use guildhall_team::Places;
 use guildhall_types::reading::Reading;
@@ -240,7 +240,7 @@ fn measured(worktrees: Vec<(MemberId, PathBuf)>, caches: &Path) -> HashMap<Membe
     });
     for (member, folder) in worktrees.into_iter().chain(of_members) {
         // What goes away meanwhile takes nothing.
-        *all.entry(member).or_default() += bytes_in(&folder);
+        *all.entry(member).or_default() += extent(&folder).bytes;
     }
     all
 }

@@ -65,11 +65,8 @@ impl Engine {
         }
         let limits = self.limits().await?;
         let team = &self.0.team;
-        let mut ready: HashMap<FeatureId, Ready> = {
-            let mut passed = self.passed_over();
-            passed.retain(|_, since| since.elapsed() < PASSED);
-            passed.keys().map(|feature| (*feature, Ready::Lacks)).collect()
-        };
+        let mut ready: HashMap<FeatureId, Ready> =
+            self.still_passed_over().into_iter().map(|feature| (feature, Ready::Lacks)).collect();
         let mut looks = 0;
         while !self.0.stop.is_cancelled() && looks < LOOKS {
             match team.store.start_by_order(&limits, &ready).await? {
@@ -98,7 +95,7 @@ impl Engine {
     /// Takes up verified work that is to be merged by itself, where what it is built on was merged since.
     async fn take_up_merges(&self) -> Result<(), TeamError> {
         let team = &self.0.team;
-        for due in team.store.due_merges().await? {
+        for due in team.store.due_merges(&self.still_passed_over()).await? {
             // Verified work is not to fail for want of a key, which it may need where it conflicts: it waits.
             let taken = match team.provider_for(due.member, &due.model).await {
                 Ok(_) => team.store.take_up_merge(&due).await.map_err(TeamError::from),
@@ -111,6 +108,7 @@ impl Engine {
                 Ok(false) => {}
                 Err(error) => {
                     tracing::debug!(feature = %due.feature, error = &error as &dyn std::error::Error, "verified work is not taken up");
+                    self.passed_over().insert(due.feature, Instant::now());
                 }
             }
         }
@@ -118,6 +116,13 @@ impl Engine {
     }
 
     /// Cards that lack something, and since when that is known.
+    /// Cards that were passed over a short while ago.
+    fn still_passed_over(&self) -> Vec<FeatureId> {
+        let mut passed = self.passed_over();
+        passed.retain(|_, since| since.elapsed() < PASSED);
+        passed.keys().copied().collect()
+    }
+
     pub(crate) fn passed_over(&self) -> MutexGuard<'_, HashMap<FeatureId, Instant>> {
         self.0.passed_over.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -228,18 +228,19 @@ impl Engine {
         let Some(worktree) = repo.worktree(&id.to_string(), &team.places.run(id))? else { return Ok(()) };
         repo.take_snapshots(&id.to_string(), &head).await?;
         let author = team.identity(member.id).await?;
-        let Some(taken) = repo.snapshot(&worktree, &head, "By hand, in a terminal\n", &author).await? else {
+        let taken = repo.snapshot(&worktree, &head, "By hand, in a terminal\n", &author).await?;
+        let Some(commit) = taken.commit else {
+            // There is no change to tell of it with; the page of the disk does when the worktree is to go.
             return Ok(());
         };
-        let stat = repo.stat(&base, &taken.commit).await?;
+        let stat = repo.stat(&base, &commit).await?;
         let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
         let mut said = format!("{} changed files of this work in a terminal.", member.name);
         for left_out in taken.left_out.told() {
             said.push_str(&format!(" {left_out}"));
         }
-        let (before, commit) = (head.as_str(), taken.commit.as_str());
-        if by.store.note_hand_work(id, self.0.node, before, commit, stat, &said).await? {
-            repo.settle_branch(&run.branch, &taken.commit).await?;
+        if by.store.note_hand_work(id, self.0.node, head.as_str(), commit.as_str(), stat, &said).await? {
+            repo.settle_branch(&run.branch, &commit).await?;
         }
         Ok(())
     }

@@ -83,6 +83,7 @@ impl Repo {
         let mut revisions: String = wanted.iter().map(|id| format!("{id}\n")).collect();
         revisions.extend(known.iter().map(|id| format!("^{id}\n")));
         self.git("pack-objects")
+            .of_all()
             .limit(LONGEST)
             // Beside agents at work: it takes one processor, and as much memory as a small server has.
             .config("pack.threads=1")
@@ -128,6 +129,7 @@ impl Repo {
         let listen = async { while hear.recv().await.is_some() {} };
         let take = self
             .git("index-pack")
+            .of_all()
             .limit(LONGEST)
             .config("pack.threads=1")
             .args(["--stdin"])
@@ -159,7 +161,8 @@ impl Repo {
     /// # Errors
     /// When git cannot be started.
     pub async fn complaints(&self) -> Result<Option<String>, GitError> {
-        let fsck = self.git("fsck").limit(LONGEST).args(["--connectivity-only", "--no-dangling", "--no-progress"]);
+        let fsck =
+            self.git("fsck").of_all().limit(LONGEST).args(["--connectivity-only", "--no-dangling", "--no-progress"]);
         let Output { code, stdout, stderr, .. } = fsck.output().await?;
         let said = format!("{}{stderr}", String::from_utf8_lossy(&stdout));
         Ok((code != Some(0)).then(|| said.trim().chars().take(2_000).collect()))

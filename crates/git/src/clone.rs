@@ -9,6 +9,8 @@ use crate::{GitError, Identity, Login, Repo, Source};
 
 /// How long a clone may take.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
+/// How long a source may say nothing before the first byte of what it has.
+const SILENCE: Duration = Duration::from_secs(120);
 /// How often it is looked at what a clone takes meanwhile.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -19,11 +21,13 @@ pub struct Bounds {
     pub bytes: u64,
     /// Bytes that stay free beside it.
     pub free: u64,
+    /// How long nothing of it may come at first.
+    pub silence: Duration,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { bytes: 20 * 1024 * 1024 * 1024, free: 256 * 1024 * 1024 }
+        Self { bytes: 20 * 1024 * 1024 * 1024, free: 256 * 1024 * 1024, silence: SILENCE }
     }
 }
 
@@ -40,13 +44,23 @@ impl Bounds {
         }
     }
 
-    /// Ends when a clone takes more.
-    async fn outgrown(self, half: &Path) -> GitError {
+    /// Ends when a clone takes more, or when nothing of it comes.
+    async fn outgrown(self, half: &Path, source: &Source) -> GitError {
+        let begun = tokio::time::Instant::now();
+        let (mut first, mut came) = (None, false);
         loop {
             tokio::time::sleep(LOOK).await;
             let folder = half.to_owned();
-            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || self.hold(&folder)).await {
-                return error;
+            let looked = tokio::task::spawn_blocking(move || self.hold(&folder).map(|()| size(&folder))).await;
+            match looked {
+                Ok(Err(error)) => return error,
+                // Later it may be at work on what came, and nothing more to come.
+                Ok(Ok(bytes)) => came |= *first.get_or_insert(bytes) != bytes,
+                Err(_) => {}
+            }
+            if !came && begun.elapsed() >= self.silence {
+                let message = format!("nothing of it came within {} seconds", self.silence.as_secs());
+                return GitError::Unreachable { at: source.shown(), message };
             }
         }
     }
@@ -93,7 +107,7 @@ impl Repo {
     ) -> Result<Self, GitError> {
         let half = Half::beside(path)?;
         bounds.hold(&half.path())?;
-        let mut git = Git::new("clone").limit(LONGEST).config("core.symlinks=true");
+        let mut git = Git::new("clone").of_all().limit(LONGEST).config("core.symlinks=true");
         if let (Source::Remote(address), Some(login)) = (source, login) {
             git = login.given(git, address);
         }
@@ -117,7 +131,7 @@ impl Repo {
         let output = tokio::select! {
             output = git.arg(&place).output() => output?,
             // Git ends with the wait for it, and what it left goes with the folder.
-            error = bounds.outgrown(&place) => return Err(error),
+            error = bounds.outgrown(&place, source) => return Err(error),
         };
         if output.code != Some(0) {
             return Err(explain(source, &output.stderr).unwrap_or_else(|| output.failed("clone")));

@@ -9,14 +9,18 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Resource, Rlimit};
+use rustix::process::{Resource, Rlimit, Signal};
 use tokio::io::AsyncReadExt;
 use tokio::sync::OnceCell;
 
+use crate::GitError;
+use crate::own::own;
 use crate::start::{Call, PROGRAM};
 use crate::worktree::Doors;
 
@@ -61,17 +65,17 @@ const BENEATH: libc::c_int = 1;
 pub(crate) struct Walls {
     pub(crate) read: Vec<PathBuf>,
     pub(crate) write: Vec<PathBuf>,
-    /// Bytes of memory of its own that it may have, if it is bounded.
-    pub(crate) memory: Option<u64>,
-    /// The control groups that it joins.
+    /// The control groups of its run, which it joins.
     pub(crate) doors: Option<Arc<Doors>>,
 }
 
 /// How far git steps back that works in a worktree, of 19 steps: a tenth of what the server has while both want all.
 const NICE: i32 = 10;
 
-/// Bytes of memory of its own that a git in a worktree may have. What an agent writes for git to obey may be anything: of 95 MB of patterns
-/// in `.gitignore` it makes 4 GB, and once more in each folder with such a file. What git maps of the repository does not count.
+/// Bytes of memory of its own that a git may have which does not go through a whole repository. What an agent writes for git to obey may be
+/// anything: of 95 MB of patterns in `.gitignore` it makes 4 GB, and once more in each folder with such a file. What git maps of the
+/// repository does not count. With a million files it needs up to 0.7 GiB for its index, 0.8 for a diff in which all of them moved, and 1.1 for
+/// a merge with that.
 pub(crate) const MEMORY: u64 = 2 * 1024 * 1024 * 1024;
 
 /// As the kernel reads it.
@@ -81,42 +85,55 @@ struct Rule {
     parent: RawFd,
 }
 
-/// What a git that works in a worktree starts under.
-#[derive(Debug)]
+/// What a git starts under.
+#[derive(Debug, Default)]
 pub(crate) struct Within {
     /// The walls, where the kernel and git are up to them.
     rules: Option<OwnedFd>,
+    /// Bytes of memory of its own that it may have, if it is bounded.
     memory: Option<u64>,
+    /// Bytes of memory that the groups may have which it joins, if those are the server's own.
+    of_all: Option<u64>,
     doors: Vec<OwnedFd>,
+    /// Whether it steps back behind whoever answers members.
+    back: bool,
+}
+
+/// How much memory a git was bounded to that found none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bound {
+    memory: Option<u64>,
+    /// Whether the kernel may have killed it for its groups.
+    in_groups: bool,
+}
+
+impl Bound {
+    /// Bytes that it might have had, if it ended for want of memory, by how it ended and what it said.
+    pub(crate) fn met(self, status: ExitStatus, complaint: &str) -> Option<u64> {
+        let killed = self.in_groups && status.signal() == Some(Signal::KILL.as_raw());
+        self.memory.filter(|_| killed || !status.success() && GitError::is_want(complaint))
+    }
 }
 
 impl Walls {
     /// Walls without any other bound.
     pub(crate) const fn of(read: Vec<PathBuf>, write: Vec<PathBuf>) -> Self {
-        Self { read, write, memory: None, doors: None }
+        Self { read, write, doors: None }
     }
 
-    /// Puts the walls up, where the kernel and git are up to that.
-    ///
-    /// # Errors
-    /// When a folder cannot be opened that is to be reached.
-    pub(crate) async fn put_up(&self) -> io::Result<Within> {
+    /// The walls, where the kernel and git are up to them.
+    async fn usable_rules(&self) -> io::Result<Option<OwnedFd>> {
         static USABLE: OnceCell<bool> = OnceCell::const_new();
-        let doors = self.doors.as_ref().map_or_else(|| Ok(Vec::new()), |doors| doors()).unwrap_or_else(|error| {
-            tracing::warn!(%error, "a git works in its worktree outside of its run's control groups");
-            Vec::new()
-        });
-        let memory = self.memory;
         match USABLE.get_or_try_init(usable).await {
-            Ok(true) => Ok(Within { rules: Some(self.rules()?), memory, doors }),
-            Ok(false) => Ok(Within { rules: None, memory, doors }),
+            Ok(true) => Ok(Some(self.rules()?)),
+            Ok(false) => Ok(None),
             Err(error) => {
                 // The next git finds it out.
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "whether git works within walls was not found out, so one works in its worktree without them"
                 );
-                Ok(Within { rules: None, memory, doors })
+                Ok(None)
             }
         }
     }
@@ -144,6 +161,35 @@ impl Walls {
 }
 
 impl Within {
+    /// What a git starts under that may have so many bytes of memory of its own: within the walls, if there are any, and in the
+    /// groups of its run, or in the server's own.
+    ///
+    /// # Errors
+    /// When a folder cannot be opened that is to be reached.
+    pub(crate) async fn of(walls: Option<&Walls>, memory: Option<u64>) -> io::Result<Self> {
+        let rules = match walls {
+            Some(walls) => walls.usable_rules().await?,
+            None => None,
+        };
+        let open = |doors: &Arc<Doors>| {
+            doors().unwrap_or_else(|error| {
+                tracing::warn!(%error, "a git works outside of the control groups that it is to be in");
+                Vec::new()
+            })
+        };
+        let (doors, of_all) = match walls.and_then(|walls| walls.doors.as_ref()) {
+            Some(doors) => (open(doors), None),
+            None => own().map_or_else(Default::default, |own| (open(&own.doors), Some(own.memory))),
+        };
+        Ok(Self { rules, memory, of_all, doors, back: walls.is_some() })
+    }
+
+    pub(crate) fn bound(&self) -> Bound {
+        let in_groups = !self.doors.is_empty();
+        let of_all = self.of_all.filter(|_| in_groups);
+        Bound { memory: self.memory.into_iter().chain(of_all).min(), in_groups }
+    }
+
     /// Joins the control groups, goes within the walls and the bound of memory, and behind whoever answers members where processors are busy: what an agent left in its worktree may be
     /// much work, for many gits at once. For a process that is yet to become git; it makes system calls only.
     ///
@@ -158,7 +204,9 @@ impl Within {
             take_on(rules)?;
         }
         // It always may both.
-        let _ = rustix::process::nice(NICE);
+        if self.back {
+            let _ = rustix::process::nice(NICE);
+        }
         if let Some(memory) = self.memory {
             let most = rustix::process::getrlimit(Resource::Data).maximum.map_or(memory, |most| most.min(memory));
             let _ = rustix::process::setrlimit(Resource::Data, Rlimit { current: Some(most), maximum: Some(most) });
@@ -199,7 +247,7 @@ async fn try_out(within: bool) -> io::Result<Option<String>> {
         call.args(arguments).env("GIT_DIR", place.path());
         call.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
         let rules = if within { Some(walls.rules()?) } else { None };
-        let mut started = call.start(false, Some(Within { rules, memory: None, doors: Vec::new() })).await?;
+        let mut started = call.start(false, Within { rules, ..Within::default() }).await?;
         let mut said = Vec::new();
         // What it prints beside that is a line.
         started.errors.read_to_end(&mut said).await?;
@@ -274,8 +322,8 @@ mod tests {
         let tries = async |line: &str| {
             let mut call = Call::of(Path::new("/bin/sh"));
             call.args(["-c", line]).env("PATH", "/usr/bin:/bin").folder = place.path().to_owned();
-            let within = Within { rules: Some(walls.rules().unwrap()), memory: None, doors: Vec::new() };
-            let mut started = call.start(false, Some(within)).await.unwrap();
+            let within = Within { rules: Some(walls.rules().unwrap()), back: true, ..Within::default() };
+            let mut started = call.start(false, within).await.unwrap();
             started.process.wait().await.unwrap().success()
         };
         for line in ["cat read/file", "cat write/file", "echo x > write/new", "mkdir write/a && mv write/new write/a"] {

@@ -46,6 +46,10 @@ pub struct Diff {
     pub stat: Stat,
     /// Not everything is shown.
     pub truncated: bool,
+    /// What is not shown because the answer was to be short, and how to see it; absent when that left nothing out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub note: Option<String>,
     /// The files, in the order of their paths.
     pub files: Vec<DiffFile>,
 }
@@ -139,12 +143,12 @@ impl Repo {
     /// # Errors
     /// When git fails.
     pub async fn stat(&self, base: &Oid, head: &Oid) -> Result<Stat, GitError> {
-        Ok(total(&self.numbers(base, head).await?))
+        Ok(total(&self.numbers(base, head, &[]).await?))
     }
 
-    async fn numbers(&self, base: &Oid, head: &Oid) -> Result<Vec<(i64, i64, bool)>, GitError> {
+    async fn numbers(&self, base: &Oid, head: &Oid, paths: &[&str]) -> Result<Vec<(i64, i64, bool)>, GitError> {
         let args = COMMON.iter().copied().chain(["--numstat", "-z", base.as_str(), head.as_str(), "--"]);
-        numbers(&self.git("diff-tree").args(args).run().await?)
+        numbers(&self.git("diff-tree").args(args.chain(paths.iter().copied())).run().await?)
     }
 
     /// What changed between two commits.
@@ -152,12 +156,51 @@ impl Repo {
     /// # Errors
     /// When git fails.
     pub async fn diff(&self, base: &Oid, head: &Oid, limits: &DiffLimits) -> Result<Diff, GitError> {
-        let raw = COMMON.iter().copied().chain(["--raw", "-z", base.as_str(), head.as_str(), "--"]);
+        self.diff_below(base, head, &[], limits).await
+    }
+
+    /// What changed between two commits in the file at this path, which it had before or has after; nothing where none changed
+    /// there.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn file_diff(
+        &self,
+        base: &Oid,
+        head: &Oid,
+        path: &str,
+        limits: &DiffLimits,
+    ) -> Result<Option<Diff>, GitError> {
+        let all = files(&self.raw(base, head, &[]).await?)?;
+        let named =
+            all.iter().find(|file| file.new_path == path).or_else(|| all.iter().find(|file| file.old_path == path));
+        let Some(DiffFile { old_path, new_path, .. }) = named else { return Ok(None) };
+        // Both, so that a file that was renamed is one.
+        let mut diff = self.diff_below(base, head, &[old_path.as_str(), new_path.as_str()], limits).await?;
+        // A folder that came where a file was has its files below the same path.
+        diff.files.retain(|file| file.old_path == *old_path && file.new_path == *new_path);
+        let sum = |sum: Stat, file: &DiffFile| Stat {
+            files: sum.files + 1,
+            additions: sum.additions + file.additions,
+            deletions: sum.deletions + file.deletions,
+        };
+        diff.stat = diff.files.iter().fold(Stat::default(), sum);
+        diff.truncated = diff.files.iter().any(|file| file.too_large);
+        Ok((!diff.files.is_empty()).then_some(diff))
+    }
+
+    async fn raw(&self, base: &Oid, head: &Oid, paths: &[&str]) -> Result<Vec<u8>, GitError> {
+        let args = COMMON.iter().copied().chain(["--raw", "-z", base.as_str(), head.as_str(), "--"]);
+        self.git("diff-tree").args(args.chain(paths.iter().copied())).run().await
+    }
+
+    /// What changed in the files at these paths and below them; in all where none is given.
+    async fn diff_below(&self, base: &Oid, head: &Oid, paths: &[&str], limits: &DiffLimits) -> Result<Diff, GitError> {
         let patch = COMMON.iter().copied().chain(["-p", base.as_str(), head.as_str(), "--"]);
         let (raw, numbers, patch) = tokio::try_join!(
-            self.git("diff-tree").args(raw).run(),
-            self.numbers(base, head),
-            self.git("diff-tree").args(patch).max_output(limits.max_bytes).output(),
+            self.raw(base, head, paths),
+            self.numbers(base, head, paths),
+            self.git("diff-tree").args(patch.chain(paths.iter().copied())).max_output(limits.max_bytes).output(),
         )?;
         if patch.code != Some(0) {
             return Err(patch.failed("diff-tree"));
@@ -181,7 +224,8 @@ impl Repo {
             truncated |= file.too_large;
         }
         files.truncate(limits.max_files);
-        Ok(Diff { base: base.to_string(), head: head.to_string(), stat: total(&numbers), truncated, files })
+        let (base, head) = (base.to_string(), head.to_string());
+        Ok(Diff { base, head, stat: total(&numbers), truncated, note: None, files })
     }
 }
 

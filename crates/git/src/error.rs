@@ -45,6 +45,16 @@ pub enum GitError {
         /// Megabytes that it may have at most. Where the commands of its run have most of what they may have, it has less.
         megabytes: u64,
     },
+    /// Git needed more memory for a repository than the server lets it have.
+    #[error(
+        "git {command} needed more memory for this repository than the server lets git have (at most {megabytes} MB, for all of it together), and was ended"
+    )]
+    Starved {
+        /// The command.
+        command: String,
+        /// Megabytes that it may have at most. While others work it has less.
+        megabytes: u64,
+    },
     /// An agent changed more than can be looked through.
     #[error("so many files are new or changed that their names alone are more than {megabytes} MB")]
     TooMany {
@@ -124,8 +134,9 @@ pub enum GitError {
 
 /// How git says that there is no room.
 const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
-/// How git says that it gets no more memory.
-const STARVED: [&str; 3] = ["Out of memory", "out of memory", "Cannot allocate memory"];
+/// How a line begins by which git says that it gets no more memory, and how one ends. Between them may stand any name of a file.
+const STARVED: [&str; 2] = ["fatal: Out of memory", "fatal: out of memory"];
+const NO_MEMORY: &str = ": Cannot allocate memory";
 /// How git says that a repository is damaged.
 const DAMAGED: [&str; 8] = [
     "is corrupt",
@@ -157,7 +168,8 @@ impl GitError {
 
     /// Whether git complains of a want of memory.
     pub(crate) fn is_want(complaint: &str) -> bool {
-        STARVED.iter().any(|words| complaint.contains(words))
+        let mut lines = complaint.lines();
+        lines.any(|line| STARVED.iter().any(|words| line.starts_with(words)) || line.ends_with(NO_MEMORY))
     }
 
     /// What kind of failure it is, in a word that holds nothing of what was asked.
@@ -166,7 +178,7 @@ impl GitError {
             Self::Program(_) => "not-started",
             Self::TimedOut { .. } => "timeout",
             Self::Locked { .. } => "locked",
-            Self::NoMemory { .. } => "memory",
+            Self::NoMemory { .. } | Self::Starved { .. } => "memory",
             _ => "failed",
         }
     }
@@ -174,5 +186,25 @@ impl GitError {
     pub(crate) fn file(path: impl Into<PathBuf>, deed: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, deed, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_want_of_memory_is_what_git_says_and_no_name_of_a_file() {
+        for want in [
+            "fatal: Out of memory, malloc failed (tried to allocate 10 bytes)",
+            "warning: x\nfatal: mmap failed: Cannot allocate memory\n",
+        ] {
+            assert!(GitError::is_want(want), "{want}");
+        }
+        for other in
+            ["error: open(\"Out of memory\"): Is a directory", "fatal: 'x: Cannot allocate memory' is no path", ""]
+        {
+            assert!(!GitError::is_want(other), "{other}");
+        }
     }
 }

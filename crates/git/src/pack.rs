@@ -53,6 +53,7 @@ impl Repo {
             false => &["-d", "-l", "-q", "--geometric=2"],
         };
         self.git("repack")
+            .of_all()
             .config("pack.threads=1")
             .config("pack.windowMemory=128m")
             .limit(LIMIT)
@@ -123,7 +124,7 @@ mod tests {
         // A worktree with a snapshot on a hidden ref, and a change that only its index holds.
         let worktree = repo.add_worktree("r1", &dir.path().join("r1"), "guild/one", &base).await.unwrap();
         std::fs::write(worktree.tree().join("new.txt"), "new\n").unwrap();
-        let taken = repo.snapshot(&worktree, &base, "Turn 1\n", &author).await.unwrap().unwrap();
+        let taken = repo.snapshot(&worktree, &base, "Turn 1\n", &author).await.unwrap().commit.unwrap();
 
         assert_eq!(repo.pack(false).await.unwrap(), None, "it is tidy enough");
         let half = repo.objects().join("pack/tmp_pack_dead");
@@ -137,12 +138,12 @@ mod tests {
         assert!(!half.exists());
 
         assert_eq!(repo.branch("main").await.unwrap(), Some(base.clone()));
-        assert_eq!(repo.snapshot_of("r1").await.unwrap(), Some(taken.commit.clone()));
-        let read = repo.file_at(&taken.commit, "new.txt", 100).await.unwrap();
+        assert_eq!(repo.snapshot_of("r1").await.unwrap(), Some(taken.clone()));
+        let read = repo.file_at(&taken, "new.txt", 100).await.unwrap();
         assert_eq!(read, Some(crate::Blob::Bytes(b"new\n".to_vec())));
         // And it is worked with as before.
         std::fs::write(worktree.tree().join("more.txt"), "more\n").unwrap();
-        repo.snapshot(&worktree, &taken.commit, "Turn 2\n", &author).await.unwrap().unwrap();
+        repo.snapshot(&worktree, &taken, "Turn 2\n", &author).await.unwrap().commit.unwrap();
         repo.remove_worktree(&worktree).await.unwrap();
     }
 }

@@ -1,19 +1,18 @@
 //! One call of the git program.
 
 use std::ffi::OsStr;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_types::boundary;
 use guildhall_types::trace::{Key, Side, Span};
-use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 
 use crate::GitError;
-use crate::confine::Walls;
+use crate::confine::{MEMORY, Walls, Within};
 use crate::locks::{self, Found};
 use crate::start::{Call, Started};
 
@@ -53,9 +52,10 @@ const SAFE: &[&str] = &[
 pub(crate) struct Git {
     call: Call,
     name: String,
-    stdin: Option<Vec<u8>>,
+    stdin: Option<Arc<Vec<u8>>>,
     git_dir: Option<PathBuf>,
     walls: Option<Walls>,
+    memory: Option<u64>,
     limit: Duration,
     max_output: u64,
 }
@@ -100,6 +100,7 @@ impl Git {
             stdin: None,
             git_dir: None,
             walls: None,
+            memory: Some(MEMORY),
             limit: Duration::from_secs(120),
             max_output: MAX_OUTPUT,
         }
@@ -120,6 +121,12 @@ impl Git {
     /// Keeps the call to these folders, as far as the kernel can.
     pub(crate) fn within(mut self, walls: Walls) -> Self {
         self.walls = Some(walls);
+        self
+    }
+
+    /// Lets it have as much memory as there is for git: for a call that goes through a whole repository.
+    pub(crate) fn of_all(mut self) -> Self {
+        self.memory = None;
         self
     }
 
@@ -144,8 +151,8 @@ impl Git {
         self
     }
 
-    pub(crate) fn stdin(mut self, bytes: Vec<u8>) -> Self {
-        self.stdin = Some(bytes);
+    pub(crate) fn stdin(mut self, bytes: impl Into<Arc<Vec<u8>>>) -> Self {
+        self.stdin = Some(bytes.into());
         self
     }
 
@@ -185,10 +192,8 @@ impl Git {
     }
 
     async fn once(&mut self) -> Result<Output, GitError> {
-        let within = match &self.walls {
-            Some(walls) => Some(walls.put_up().await.map_err(GitError::Program)?),
-            None => None,
-        };
+        let within = Within::of(self.walls.as_ref(), self.memory).await.map_err(GitError::Program)?;
+        let bound = within.bound();
         boundary!("git.{}.before", self.name);
         let Started { mut process, input: stdin, mut output, mut errors } =
             self.call.start(self.stdin.is_some(), within).await.map_err(GitError::Program)?;
@@ -217,11 +222,8 @@ impl Git {
             .map_err(GitError::Program)?;
         boundary!("git.{}.after", self.name);
         let stderr = redact(&String::from_utf8_lossy(&complaints));
-        if let Some(Walls { memory: Some(memory), doors, .. }) = &self.walls {
-            let killed = doors.is_some() && status.signal() == Some(Signal::KILL.as_raw());
-            if killed || !status.success() && GitError::is_want(&stderr) {
-                return Err(GitError::NoMemory { command: self.name.clone(), megabytes: memory / 1_000_000 });
-            }
+        if let Some(memory) = bound.met(status, &stderr) {
+            return Err(self.starved(memory));
         }
         Ok(Output { code: status.code(), stdout, stderr, cut })
     }
@@ -244,8 +246,10 @@ impl Git {
     async fn stream(self, feed: Option<mpsc::Receiver<Vec<u8>>>, drain: mpsc::Sender<Vec<u8>>) -> Result<(), GitError> {
         boundary!("git.{}.before", self.name);
         let fed = self.stdin.is_some() || feed.is_some();
+        let within = Within::of(self.walls.as_ref(), self.memory).await.map_err(GitError::Program)?;
+        let bound = within.bound();
         let Started { mut process, input: stdin, mut output, mut errors } =
-            self.call.start(fed, None).await.map_err(GitError::Program)?;
+            self.call.start(fed, within).await.map_err(GitError::Program)?;
         let work = async {
             let input = async {
                 let Some(mut pipe) = stdin else { return };
@@ -286,9 +290,22 @@ impl Git {
             .map_err(GitError::Program)?;
         boundary!("git.{}.after", self.name);
         let stderr = redact(&String::from_utf8_lossy(&complaints));
+        if let Some(memory) = bound.met(status, &stderr) {
+            return Err(self.starved(memory));
+        }
         match status.code() {
             Some(0) => Ok(()),
             code => Err(Output { code, stdout: Vec::new(), stderr, cut: false }.failed(&self.name)),
+        }
+    }
+
+    /// It found no memory, of so many bytes that it might have had.
+    fn starved(&self, memory: u64) -> GitError {
+        let (command, megabytes) = (self.name.clone(), memory / 1_000_000);
+        // What is within walls of its own memory's bound is a worktree: packing has none.
+        match self.walls.is_some() && self.memory.is_some() {
+            true => GitError::NoMemory { command, megabytes },
+            false => GitError::Starved { command, megabytes },
         }
     }
 

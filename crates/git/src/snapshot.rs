@@ -1,10 +1,13 @@
 //! Snapshots: the state of a worktree as a commit on a hidden ref.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use guildhall_types::DateTime;
 use rustix::fs::FileType;
 
 use crate::nested::past_broken;
@@ -18,18 +21,20 @@ use crate::{GitError, Identity, Oid, Repo, tree};
 const LARGEST: u64 = 50 * 1024 * 1024;
 /// Files of a nested repository that go into a snapshot at most.
 const NESTED: usize = 20_000;
-/// Bytes of the names of new and changed files that are read at most: more than a worktree's files can have, as long as it may hold
-/// no more than a million.
-const NAMES: u64 = 256 * 1024 * 1024;
+/// Bytes of larger files that are kept together of a worktree that never comes back.
+const LARGE: u64 = 1024 * 1024 * 1024;
+/// Bytes of the names of new and changed files that are read at most, and of files of nested repositories that are taken: the
+/// server itself holds them, outside of what the run may have.
+const NAMES: u64 = 64 * 1024 * 1024;
 
 /// After so long, git may be waiting at a pipe that an agent left where it opens files.
 const STALLED: Duration = Duration::from_secs(3);
 
-/// A snapshot that was taken.
+/// A look at a worktree's files, and the snapshot that was taken of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The commit.
-    pub commit: Oid,
+    /// The commit; nothing when the files that are kept are as they were.
+    pub commit: Option<Oid>,
     /// What is not in it.
     pub left_out: LeftOut,
 }
@@ -65,9 +70,34 @@ impl LeftOut {
     }
 }
 
+/// How much of a worktree's files is kept at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    /// Bytes of files beyond the largest that is always kept.
+    large: u64,
+    /// Files of each nested repository.
+    nested: usize,
+}
+
+impl Most {
+    /// Of work that goes on: the next turn finds in its worktree what is not kept.
+    pub(crate) const TURN: Self = Self { large: 0, nested: NESTED };
+    /// Of a worktree that never comes back.
+    pub(crate) const LAST: Self = Self { large: LARGE, nested: usize::MAX };
+}
+
+/// The commit that is to be made of a worktree's files.
+pub(crate) struct Making<'a> {
+    pub(crate) message: &'a str,
+    pub(crate) author: &'a Identity,
+    /// When it says that it was made; nothing: now.
+    pub(crate) at: Option<DateTime>,
+    pub(crate) most: Most,
+}
+
 impl Repo {
     /// Takes a snapshot of a worktree on the run's hidden ref, which must stand at `parent`. Files that git ignores stay
-    /// out. Returns nothing when the files are as in `parent`.
+    /// out. No commit is made when the files that are kept are as in `parent`; what is not kept is told all the same.
     ///
     /// # Errors
     /// [`GitError::Moved`] when somebody else took the run over or over-wrote its ref, or when git fails.
@@ -77,12 +107,14 @@ impl Repo {
         parent: &Oid,
         message: &str,
         author: &Identity,
-    ) -> Result<Option<Snapshot>, GitError> {
+    ) -> Result<Snapshot, GitError> {
         let name = snapshot_ref(&worktree.name)?;
-        let (commit, left_out) = self.commit_files(worktree, parent, message, author).await?;
-        let Some(commit) = commit else { return Ok(None) };
-        self.update_ref(&name, &commit, Some(parent)).await?;
-        Ok(Some(Snapshot { commit, left_out }))
+        let making = Making { message, author, at: None, most: Most::TURN };
+        let taken = self.commit_files(worktree, parent, &making).await?;
+        if let Some(commit) = &taken.commit {
+            self.update_ref(&name, commit, Some(parent)).await?;
+        }
+        Ok(taken)
     }
 
     /// Makes a commit of a worktree's files that no ref holds yet; nothing when the files are as in `parent`. Tells what is not
@@ -91,40 +123,41 @@ impl Repo {
         &self,
         worktree: &Worktree,
         parent: &Oid,
-        message: &str,
-        author: &Identity,
-    ) -> Result<(Option<Oid>, LeftOut), GitError> {
+        making: &Making<'_>,
+    ) -> Result<Snapshot, GitError> {
         // Git would only say that it could not be started there.
         if !worktree.tree().is_dir() {
             return Err(GitError::Missing { what: "worktree", name: worktree.tree().display().to_string() });
         }
         let listed = self.changed(worktree).await?;
         let tree_path = worktree.tree();
+        let most = making.most;
         let choosing =
-            blocking(move || choose(&tree_path, &listed).map_err(GitError::file(&tree_path, "looked through")));
-        let Chosen { gone, there, left_out } = choosing.await?;
+            blocking(move || choose(&tree_path, listed, most).map_err(GitError::file(&tree_path, "looked through")));
+        let Chosen { gone, there, left_out, .. } = choosing.await?;
         // What is gone first, so that a file can take the place of a folder and the other way round.
         for (how, paths) in [("--force-remove", gone), ("--add", there)] {
             if !paths.is_empty() {
-                self.put_in_index(worktree, how, paths).await?;
+                self.put_in_index(worktree, how, Arc::new(paths)).await?;
             }
         }
         let tree = self.of_tree(worktree, "write-tree").args::<&str>([]).line().await?;
         let before = self.git("rev-parse").args([&format!("{parent}^{{tree}}")]).line().await?;
         if tree == before {
-            return Ok((None, left_out));
+            return Ok(Snapshot { commit: None, left_out });
         }
-        let commit = self.commit_tree(&tree, &[parent], message, author).await?;
-        Ok((Some(commit), left_out))
+        let date = making.at.map(|at| format!("{} +0000", at.timestamp()));
+        let commit = self.commit_at(date.as_deref(), &tree, &[parent], making.message, making.author).await?;
+        Ok(Snapshot { commit: Some(commit), left_out })
     }
 }
 
 impl Repo {
     /// Has git take these paths into the index, as they are in the worktree.
-    async fn put_in_index(&self, worktree: &Worktree, how: &str, paths: Vec<u8>) -> Result<(), GitError> {
+    async fn put_in_index(&self, worktree: &Worktree, how: &str, paths: Arc<Vec<u8>>) -> Result<(), GitError> {
         let update = || self.of_tree(worktree, "update-index");
         let args = [how, "--remove", "-z", "--stdin"];
-        let refused = match freed(worktree, update().args(args).stdin(paths.clone()).run()).await {
+        let refused = match freed(worktree, update().args(args).stdin(Arc::clone(&paths)).run()).await {
             Err(error @ GitError::Failed { .. }) if !error.is_full() && !error.is_damaged() => error,
             done => return done.map(|_| ()),
         };
@@ -180,19 +213,23 @@ async fn freed<T>(worktree: &Worktree, call: impl Future<Output = Result<T, GitE
 }
 
 /// What is to be done with the index: lists of paths, each ended by NUL.
-#[derive(Default)]
 struct Chosen {
     /// No longer there.
     gone: Vec<u8>,
     /// New or changed.
     there: Vec<u8>,
     left_out: LeftOut,
+    /// What is left of it.
+    most: Most,
 }
 
 impl Chosen {
     fn take(&mut self, path: &[u8], found: &Thing) {
         found.make_readable();
-        if found.is_file() && found.size > LARGEST {
+        let large = found.is_file() && found.size > LARGEST;
+        let room = self.most.large.checked_sub(found.size).filter(|_| large);
+        self.most.large = room.unwrap_or(self.most.large);
+        if large && room.is_none() {
             self.left_out.large.push((String::from_utf8_lossy(path).into_owned(), found.size));
         } else {
             self.there.extend_from_slice(path);
@@ -200,19 +237,20 @@ impl Chosen {
         }
     }
 
-    fn take_nested(&mut self, below: &Below, start: PathBuf) {
+    fn take_nested(&mut self, below: &Below, start: PathBuf) -> io::Result<()> {
         let mut taken = 0;
         let mut folders = vec![start];
         while let Some(folder) = folders.pop() {
-            for name in below.names(&folder).unwrap_or_default() {
+            for name in unless_gone(below.names(&folder))?.unwrap_or_default() {
                 if name.as_c_str() == c".git" {
                     continue;
                 }
                 let path = folder.join(OsStr::from_bytes(name.as_bytes()));
-                let Ok(found) = below.find(&path) else { continue };
+                let Some(found) = unless_gone(below.find(&path))? else { continue };
+                let full = taken == self.most.nested || self.there.len() as u64 > NAMES;
                 match found.kind {
                     FileType::Directory => folders.push(path),
-                    FileType::RegularFile | FileType::Symlink if taken == NESTED => self.left_out.nested += 1,
+                    FileType::RegularFile | FileType::Symlink if full => self.left_out.nested += 1,
                     FileType::RegularFile | FileType::Symlink => {
                         taken += 1;
                         self.take(path.as_os_str().as_bytes(), &found);
@@ -221,29 +259,53 @@ impl Chosen {
                 }
             }
         }
+        Ok(())
+    }
+}
+
+/// What was found at a path, if anything is there.
+///
+/// # Errors
+/// When nobody can tell: what may be there is not to be taken for deleted.
+fn unless_gone<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if tree::is_gone(&error) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
 /// Picks the paths that go into the index: everything that git finds changed or new but what is too large; a nested
 /// repository as the plain files that it holds, so that no work in it is lost and git never looks into its configuration.
-fn choose(tree: &Path, listed: &[u8]) -> std::io::Result<Chosen> {
+fn choose(tree: &Path, listed: Vec<u8>, most: Most) -> io::Result<Chosen> {
     let below = Below::open(tree)?;
-    let mut chosen = Chosen::default();
+    match choose_of(&below, &listed, most) {
+        // A folder that may be read and not entered: git names what is in it, and complains of nothing.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            tree::tame(tree, false)?;
+            choose_of(&below, &listed, most)
+        }
+        chosen => chosen,
+    }
+}
+
+fn choose_of(below: &Below, listed: &[u8], most: Most) -> io::Result<Chosen> {
+    let mut chosen = Chosen { gone: Vec::new(), there: Vec::new(), left_out: LeftOut::default(), most };
     for path in listed.split(|byte| *byte == 0).filter(|path| !path.is_empty()) {
         if let Some(nested) = path.strip_suffix(b"/") {
-            chosen.take_nested(&below, PathBuf::from(OsString::from_vec(nested.to_vec())));
+            chosen.take_nested(below, PathBuf::from(OsString::from_vec(nested.to_vec())))?;
             continue;
         }
         // What is found by way of a symbolic link is no file of the worktree.
-        match below.find(Path::new(OsStr::from_bytes(path))) {
-            Ok(found) if found.is_file() || found.kind == FileType::Symlink => {
+        match unless_gone(below.find(Path::new(OsStr::from_bytes(path))))? {
+            Some(found) if found.is_file() || found.kind == FileType::Symlink => {
                 chosen.take(path, &found);
                 continue;
             }
             // A submodule stays as it is. A folder where a file was: the file is gone.
-            Ok(found) if found.kind == FileType::Directory && found.holds(c".git") => continue,
+            Some(found) if found.kind == FileType::Directory && found.holds(c".git") => continue,
             // Gone; a pipe or a device is nobody's work.
-            Ok(_) | Err(_) => {}
+            Some(_) | None => {}
         }
         chosen.gone.extend_from_slice(path);
         chosen.gone.push(0);
@@ -264,10 +326,47 @@ mod tests {
         for n in 0..NESTED + 3 {
             std::fs::write(nested.join(n.to_string()), "").unwrap();
         }
-        let chosen = choose(place.path(), b"nested/\0").unwrap();
+        let last = choose(place.path(), b"nested/\0".to_vec(), Most::LAST).unwrap();
+        assert!(last.left_out.is_empty() && last.there.iter().filter(|byte| **byte == 0).count() == NESTED + 3);
+        let chosen = choose(place.path(), b"nested/\0".to_vec(), Most::TURN).unwrap();
         assert_eq!(chosen.there.iter().filter(|byte| **byte == 0).count(), NESTED);
         assert_eq!(chosen.left_out, LeftOut { large: Vec::new(), nested: 3 });
         let told: Vec<String> = chosen.left_out.told().collect();
         assert!(told.len() == 1 && told[0].starts_with("3 files of repositories within the worktree"), "{told:?}");
+    }
+
+    #[test]
+    fn large_files_are_kept_to_a_bound_where_nothing_comes_back() {
+        let place = tempfile::tempdir().unwrap();
+        for (name, bytes) in [("one", LARGEST + 1), ("rest", LARGE - LARGEST - 1), ("over", LARGEST + 1), ("small", 1)]
+        {
+            std::fs::File::create(place.path().join(name)).unwrap().set_len(bytes).unwrap();
+        }
+        let of = |most| choose(place.path(), b"one\0rest\0over\0small\0".to_vec(), most).unwrap();
+        let last = of(Most::LAST);
+        assert_eq!(last.there, b"one\0rest\0small\0");
+        assert_eq!(last.left_out.large, [("over".to_owned(), LARGEST + 1)]);
+        let turn = of(Most::TURN);
+        assert_eq!((turn.there.as_slice(), turn.left_out.large.len()), (b"small\0".as_slice(), 3));
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_taken_for_deleted() {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+        let place = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(place.path().join("nested/.git")).unwrap();
+        for file in ["file", "nested/file"] {
+            std::fs::write(place.path().join(file), "").unwrap();
+        }
+        let below = Below::open(place.path()).unwrap();
+        let former = getrlimit(Resource::Nofile);
+        // As in a server that has no descriptor left.
+        setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..former }).unwrap();
+        let of = |listed: &[u8]| choose_of(&below, listed, Most::TURN).map(|chosen| (chosen.gone, chosen.there));
+        let found = (of(b"file\0"), of(b"nested/\0"));
+        setrlimit(Resource::Nofile, former).unwrap();
+        assert!(found.0.is_err() && found.1.is_err(), "{found:?}");
+        assert_eq!(of(b"file\0none\0nested/\0").unwrap(), (b"none\0".to_vec(), b"file\0nested/file\0".to_vec()));
     }
 }

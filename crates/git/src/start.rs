@@ -62,11 +62,11 @@ impl Call {
         self
     }
 
-    /// Starts it: with something to read where it is `fed`, and within walls where it works on what an agent can write.
+    /// Starts it: with something to read where it is `fed`, and under what keeps it.
     ///
     /// # Errors
     /// When there is no such program, or the kernel makes no process or refuses the walls.
-    pub(crate) async fn start(&self, fed: bool, within: Option<Within>) -> io::Result<Started> {
+    pub(crate) async fn start(&self, fed: bool, within: Within) -> io::Result<Started> {
         let (stdin, input) = match fed {
             true => {
                 let (theirs, ours) = io::pipe()?;
@@ -82,7 +82,7 @@ impl Call {
         let server = rustix::process::getpid();
         let process = on_starter(move || {
             let prepare = || {
-                within.as_ref().map_or(Ok(()), Within::enter)?;
+                within.enter()?;
                 die_with(server)
             };
             #[expect(unsafe_code, reason = "only before it is a program can a process take all that on")]

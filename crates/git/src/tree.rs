@@ -7,7 +7,7 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -190,8 +190,42 @@ pub(crate) fn tame(tree: &Path, prune: bool) -> io::Result<()> {
 
 fn open_below(root: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    Ok(below(root, path, FOLDER)?)
+}
+
+/// Opens what is at a path below a folder, and follows no link on the way.
+fn below(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    Ok(rustix::fs::openat2(root, path, FOLDER, Mode::empty(), within)?)
+    match rustix::fs::openat2(root, path, flags, Mode::empty(), within) {
+        // A kernel before 5.6, or a filter of calls that does not know this one.
+        Err(Errno::NOSYS | Errno::PERM) => step_by_step(root, path, flags),
+        opened => opened,
+    }
+}
+
+/// The same, one name after another.
+fn step_by_step(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let mut at: Option<OwnedFd> = None;
+    let mut parts = path.components().peekable();
+    while let Some(part) = parts.next() {
+        let name = match part {
+            Component::Normal(name) => name,
+            Component::CurDir => ".".as_ref(),
+            _ => return Err(Errno::XDEV),
+        };
+        let flags = match parts.peek() {
+            Some(_) => OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            None => flags,
+        };
+        at = Some(rustix::fs::openat(at.as_ref().unwrap_or(root), name, flags, Mode::empty())?);
+    }
+    at.ok_or(Errno::NOENT)
+}
+
+/// Whether it says that at this path, reached without any link, there is nothing. Every other failure tells of the looking.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    let gone = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::XDEV, Errno::NAMETOOLONG];
+    Errno::from_io_error(error).is_some_and(|error| gone.contains(&error))
 }
 
 /// A worktree, to be looked at while its agent may be at work in it: no link on the way to anything is followed.
@@ -216,11 +250,9 @@ impl Below {
     /// What is at a path in it: of a link, the link itself.
     ///
     /// # Errors
-    /// When nothing is there, or it is reached by way of a link.
+    /// When nothing is there or it is reached by way of a link ([`is_gone`]), and when it cannot be looked at.
     pub(crate) fn find(&self, path: &Path) -> io::Result<Thing> {
-        let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let handle = rustix::fs::openat2(&self.0, path, flags, Mode::empty(), within)?;
+        let handle = below(&self.0, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)?;
         let stat = rustix::fs::fstat(&handle)?;
         let size = u64::try_from(stat.st_size).unwrap_or_default();
         let mode = Mode::from_raw_mode(stat.st_mode);
@@ -291,6 +323,35 @@ mod tests {
         let left: Vec<_> = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["kept"]);
         assert_eq!(fs::read_to_string(at("kept/file")).unwrap(), "kept");
+    }
+
+    #[test]
+    fn without_the_newer_call_a_path_is_walked_and_no_link_followed_either() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        fs::create_dir_all(at("tree/a/b")).unwrap();
+        fs::create_dir_all(at("outside")).unwrap();
+        for file in ["tree/a/b/file", "outside/file"] {
+            fs::write(at(file), "").unwrap();
+        }
+        std::os::unix::fs::symlink(at("outside"), at("tree/a/link")).unwrap();
+        let root = rustix::fs::open(at("tree"), FOLDER, Mode::empty()).unwrap();
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        for path in
+            ["a", "a/b", "a/b/file", "a/link", ".", "a/none", "none/none", "a/link/file", "a/b/file/x", "../outside"]
+        {
+            let inode = |opened: Result<OwnedFd, Errno>| opened.map(|opened| rustix::fs::fstat(opened).unwrap().st_ino);
+            let (one, other) = (below(&root, Path::new(path), flags), step_by_step(&root, Path::new(path), flags));
+            match (inode(one), inode(other)) {
+                (Err(one), Err(other)) => {
+                    assert!(is_gone(&one.into()) && is_gone(&other.into()), "{path}: {one} {other}")
+                }
+                (one, other) => assert_eq!(one, other, "{path}"),
+            }
+        }
+        for unknown in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO, Errno::ACCESS, Errno::NOSYS, Errno::PERM] {
+            assert!(!is_gone(&unknown.into()), "{unknown}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use guildhall_types::boundary;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::confine::{MEMORY, Walls};
+use crate::confine::Walls;
 use crate::locks::{self, Found};
 use crate::nested::past_broken;
 use crate::program::Git;
@@ -59,7 +59,7 @@ impl Worktree {
     }
 
     fn walls(&self, read: Vec<PathBuf>, write: Vec<PathBuf>) -> Walls {
-        Walls { memory: Some(MEMORY), doors: self.doors.clone(), ..Walls::of(read, write) }
+        Walls { doors: self.doors.clone(), ..Walls::of(read, write) }
     }
 
     /// The agent's own git folder, which the host never reads; to appear at `/run/git`.

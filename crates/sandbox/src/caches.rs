@@ -154,15 +154,25 @@ pub fn cached(folder: &Path) -> io::Result<Vec<Cached>> {
     Ok(all)
 }
 
-/// Bytes on the disk of whatever is at `path`, links not followed; none where nothing is, or where it cannot be looked at.
-/// Blocks.
-pub fn measured(path: &Path) -> u64 {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return 0 };
-    let Ok(name) = CString::new(name.as_bytes()) else { return 0 };
-    let Ok(parent) = rustix::fs::openat(CWD, parent, FOLDER, Mode::empty()) else { return 0 };
+/// What something takes of a disk, with all that is in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files and folders.
+    pub files: u64,
+    /// When one of them last changed, in seconds since 1970.
+    pub changed: u64,
+}
+
+/// What whatever is at `path` takes, links not followed; nothing where nothing is, or where it cannot be looked at. Blocks.
+pub fn measured(path: &Path) -> Extent {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Extent::default() };
+    let Ok(name) = CString::new(name.as_bytes()) else { return Extent::default() };
+    let Ok(parent) = rustix::fs::openat(CWD, parent, FOLDER, Mode::empty()) else { return Extent::default() };
     let mut sum = Sum { bytes: 0, changed: 0, left: ENTRIES, whole: true };
     sum.add(parent.as_fd(), &name, 0);
-    sum.bytes
+    Extent { bytes: sum.bytes, files: ENTRIES - sum.left, changed: sum.changed }
 }
 
 /// A folder itself, not what a symbolic link in its place leads to.
@@ -280,8 +290,11 @@ mod tests {
         assert!(found[2].bytes < 8_192, "a link is not followed: {found:?}");
         assert!(found[0].changed > SystemTime::UNIX_EPOCH);
         let all: u64 = found.iter().map(|tool| tool.bytes).sum();
-        assert!((all..all + 65_536).contains(&measured(&at.join("cache"))));
-        assert_eq!((measured(&at.join("absent")), measured(&at.join("absent/cache"))), (0, 0));
+        assert!((all..all + 65_536).contains(&measured(&at.join("cache")).bytes));
+        // The folder itself, two tools with what is in them, and the link.
+        assert!((8..=9).contains(&measured(&at.join("cache")).files), "who may look anywhere counts one more");
+        assert_eq!(measured(&at.join("absent")), Extent::default());
+        assert_eq!(measured(&at.join("absent/cache")), Extent::default());
         assert_eq!(cached(&at.join("absent")).unwrap(), []);
         assert!(cached(&at.join("cache/way")).is_err(), "a link in its place");
 

@@ -10,6 +10,7 @@ mod cell;
 mod group;
 mod host;
 mod over;
+mod own;
 mod report;
 mod share;
 
@@ -29,6 +30,7 @@ pub(crate) use cell::{Cell, Met};
 use group::Group;
 use host::Offer;
 pub use over::Over;
+pub use own::Own;
 use report::findings;
 pub use report::look_at_groups;
 use share::Place;

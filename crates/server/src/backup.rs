@@ -10,7 +10,7 @@ use chrono::SecondsFormat;
 use guildhall_store::{Settled, Store};
 use guildhall_team::Places;
 use guildhall_team::backup::{
-    BackedUp, BackupKey, BackupPlan, Backups, KeyState, Manifest, Restored, Restoring, Shelf, listed,
+    BackedUp, BackupKey, BackupPlan, Backups, KeyState, Manifest, Restored, Restoring, Shelf, Shelved, shelved,
 };
 use guildhall_team::vault::Vault;
 use guildhall_types::Clock;
@@ -19,10 +19,7 @@ use guildhall_types::backup::{Backup, BackupCause, BackupKind};
 
 use crate::config::{Config, Faults};
 use crate::problem::chain;
-use crate::{database, folder};
-
-/// Backups of which it is asked what is known.
-const KNOWN: i64 = 500;
+use crate::{copy, database, folder};
 
 /// Where backups are, and what they are sealed with, where that is not as the configuration says.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -120,6 +117,7 @@ pub async fn run(
     let store = database::existing(config, Arc::clone(&clock)).await?;
     let program = Actor { user_agent: Some("guildhall backup".to_owned()), ..Actor::default() };
     let store = store.acting_as(program);
+    copy::stays(&store).await??;
     let vault = Arc::new(Vault::open_files(config.key_files())?);
     let places = Arc::new(Places::below(&config.data_dir, Vec::new()));
     let backups = Backups::new(store.clone(), places, clock, vault, plan, config.data_dir.clone());
@@ -138,43 +136,59 @@ pub async fn run(
     Ok(well)
 }
 
-/// What the database knows of backups, by their names. They can be listed without one, as where one is to be restored.
-async fn known(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<BTreeMap<String, Backup>> {
+/// What the database knows of backups.
+struct Known {
+    /// By their names.
+    all: BTreeMap<String, Backup>,
+    /// Which installation this is.
+    installation: String,
+}
+
+/// What the database knows. Backups can be listed without one, as where one is to be restored.
+async fn known(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Known> {
     let store = database::existing(config, clock).await?;
-    let all = store.backups(KNOWN).await;
+    let (all, installation) = tokio::join!(store.standing_backups(), store.installation());
     store.close().await;
-    Ok(all?.into_iter().filter_map(|one| Some((one.name.clone()?, one))).collect())
+    let all = all?.into_iter().filter_map(|one| Some((one.name.clone()?, one))).collect();
+    Ok(Known { all, installation: installation? })
 }
 
 /// What was found in a backup, in a few words.
-fn finding(known: Option<&Backup>) -> String {
-    let Some(known) = known else { return "not known here".to_owned() };
+fn finding(of: &Known, manifest: &Manifest) -> String {
+    let Manifest { name, installation, .. } = manifest;
+    if installation.as_ref().is_some_and(|installation| *installation != of.installation) {
+        return "of another installation".to_owned();
+    }
+    let Some(known) = of.all.get(name) else { return "not known here".to_owned() };
     let line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
     match known {
         Backup { verify_problem: Some(problem), .. } => format!("NOT SOUND: {}", line(problem)),
-        Backup { unsound_below: Some(below), .. } => format!("NOT SOUND: it builds on {below}, which is not"),
+        Backup { unsound_below: Some(below), .. } => {
+            let why = of.all.get(below).and_then(|below| below.verify_problem.as_deref());
+            let why = why.map_or_else(String::new, |why| format!(": {}", line(why)));
+            format!("NOT SOUND: it builds on {below}, which is not{why}")
+        }
         Backup { unchecked: Some(why), .. } => format!("not checked: {}", line(why)),
         Backup { verified_at: Some(_), .. } => "sound".to_owned(),
         _ => "not checked".to_owned(),
     }
 }
 
-async fn list(
-    plan: &BackupPlan,
-    known: anyhow::Result<BTreeMap<String, Backup>>,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    let all = listed(&plan.shelf).await?;
+async fn list(plan: &BackupPlan, known: anyhow::Result<Known>, out: &mut impl Write) -> anyhow::Result<()> {
+    let Shelved { whole: all, unreadable } = shelved(&plan.shelf).await?;
     for manifest in &all {
         let Manifest { name, kind, parent, sealed_with, version, schema, .. } = manifest;
         let on = parent.as_ref().map_or_else(String::new, |parent| format!(" on {parent}"));
         let sealed = sealed_with.as_ref().map_or("not sealed".to_owned(), |key| format!("sealed with {key}"));
         let size = size(manifest.bytes());
-        let found = known.as_ref().map_or_else(|_| String::new(), |known| format!("  {}", finding(known.get(name))));
+        let found = known.as_ref().map_or_else(|_| String::new(), |known| format!("  {}", finding(known, manifest)));
         writeln!(out, "{name}  {kind}{on}  {size}  {sealed}  version {version}, schema {schema}{found}")?;
     }
+    for (name, why) in &unreadable {
+        writeln!(out, "{name}  CANNOT BE READ: {}", chain(why))?;
+    }
     match known {
-        _ if all.is_empty() => writeln!(out, "There is no backup in {}.", plan.shelf)?,
+        _ if all.is_empty() && unreadable.is_empty() => writeln!(out, "There is no backup in {}.", plan.shelf)?,
         Err(why) => writeln!(out, "Whether they are sound is not known here: {why:#}.")?,
         Ok(_) => {}
     }
@@ -198,6 +212,9 @@ fn tell_made(done: &BackedUp, plan: &BackupPlan, out: &mut impl Write) -> anyhow
     for project in &made.without {
         writeln!(out, "The project {project} has no repository yet, so there is none of it in the backup.")?;
     }
+    if let Some(problem) = made.problem() {
+        writeln!(out, "It is NOT SOUND: {problem}.")?;
+    }
     if let Some(key) = &made.manifest.sealed_with {
         writeln!(
             out,
@@ -215,7 +232,7 @@ fn tell_made(done: &BackedUp, plan: &BackupPlan, out: &mut impl Write) -> anyhow
             )?;
         }
     }
-    let mut well = true;
+    let mut well = made.lost.is_empty();
     match verified {
         Some(Ok(verified)) => {
             writeln!(out, "Restored it into a scratch place to look at it.")?;
@@ -297,6 +314,12 @@ pub async fn restore(
     store.close().await;
     let restored = restored?;
     let made = restored.manifest.made_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    for name in &restored.passed_over {
+        writeln!(
+            out,
+            "The later backup {name} cannot be read, and was passed over; `guildhall backup list` says why."
+        )?;
+    }
     writeln!(out, "Restored the backup {}: the server is as it was at {made}.", restored.manifest.name)?;
     let well = tell_restored(&restored, out)?;
     let Settled { mails, messages, runs, sessions } = restored.settled;

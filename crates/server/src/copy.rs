@@ -5,13 +5,27 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use guildhall_store::{Store, TableSum};
+use guildhall_store::{Store, StoreError, TableSum};
 use guildhall_types::Clock;
 use guildhall_types::audit::{Actor, AuditAction, Note};
 use tokio::sync::mpsc;
+use url::Url;
 
 use crate::config::Config;
 use crate::{database, folder};
+
+/// The setting of a database whose team was moved: where to, without user and password.
+const MOVED_TO: &str = "moved_to";
+
+/// The team of this database is in another one by now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the team of this database was moved to {to}: name that one to the server (DATABASE_URL). If it was given up there and this one is to go on, run `guildhall migrate --unmark` first"
+)]
+pub struct Moved {
+    /// Where to.
+    to: String,
+}
 
 /// Moves the team to another database.
 #[derive(Debug, clap::Args)]
@@ -47,6 +61,7 @@ pub async fn run(
     let _alone = folder::take(&config.data_dir)
         .await
         .context("the server must be stopped while its team moves, or what it writes meanwhile would be lost")?;
+    stays(&from).await??;
     match from.schema_version().await? {
         (Some(found), wanted) if found == wanted => {}
         (found, wanted) => bail!(
@@ -63,6 +78,11 @@ pub async fn run(
         Ok(_) => to.audit(Note::new(AuditAction::MoveDatabase)).await,
         Err(_) => Ok(()),
     };
+    // Last of all: until then the team is here.
+    let marked = match (&copied, &noted) {
+        (Ok(_), Ok(())) => from.put_setting(MOVED_TO, &shown(&args.url)).await,
+        _ => Ok(()),
+    };
     from.close().await;
     to.close().await;
     let copied = copied?;
@@ -74,9 +94,41 @@ pub async fn run(
     writeln!(out, "Copied {rows} rows of {} tables; read back, each table is as it was.", copied.len())?;
     writeln!(
         out,
-        "From now on name the other database (DATABASE_URL) to the server. Repositories and keys stay in the data folder. Keep the former database until you are content, and never start a server on it again: the team would part in two."
+        "From now on name the other database (DATABASE_URL) to the server. Repositories and keys stay in the data folder. Keep the former database until you are content; no server starts on it: the team would part in two."
     )?;
+    if let Err(error) = marked {
+        writeln!(
+            out,
+            "Only that it is the former one could not be written there ({error}): see to it that no server starts on it."
+        )?;
+    }
     Ok(())
+}
+
+/// Where a database is, as it may be shown.
+fn shown(address: &str) -> String {
+    let host = Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned));
+    match address.strip_prefix("sqlite://") {
+        Some(path) => path.to_owned(),
+        None => format!("PostgreSQL at {}", host.as_deref().unwrap_or("an address without a host")),
+    }
+}
+
+/// Whether the team is still in this database.
+///
+/// # Errors
+/// When the database fails.
+pub async fn stays(store: &Store) -> Result<Result<(), Moved>, StoreError> {
+    let to = store.setting::<Option<String>>(MOVED_TO).await?.flatten();
+    Ok(to.map_or(Ok(()), |to| Err(Moved { to })))
+}
+
+/// Says that the team is in this database after all.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unmark(store: &Store) -> Result<(), StoreError> {
+    store.put_setting(MOVED_TO, &None::<String>).await
 }
 
 /// Copies every row in one transaction, and compares what was sent, what came, and what stands there.

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use guildhall_llm::Client;
 use guildhall_store::{KnowledgeFilter, Store};
 use guildhall_team::vault::Vault;
-use guildhall_team::{IMPORT_FILES, ImportReport, ImportWay, Places, Team, TeamProviders, UnrelatedFile};
+use guildhall_team::{IMPORT_FILES, ImportReport, ImportWay, Places, Team, TeamError, TeamProviders, UnrelatedFile};
 use guildhall_types::audit::Actor;
 use guildhall_types::knowledge::{Author, KnowledgeHit, KnowledgeKind, KnowledgeRef, Via};
 use guildhall_types::rights::MemberRight;
@@ -178,7 +178,14 @@ async fn import(
         Brought::Archive(bytes) => team.import_archive(&author, &bytes, way).await,
         Brought::Files(files) => team.import_knowledge(&author, files, way).await,
     };
-    let report = done.map_err(|error| anyhow::anyhow!("nothing was written: {}", plain(&error.to_string())))?;
+    let report = done.map_err(|error| match error {
+        TeamError::FaultyFiles(files) => {
+            let told: Vec<String> =
+                files.iter().map(|one| format!("  {}: {}", plain(&one.file), plain(&one.why))).collect();
+            anyhow::anyhow!("nothing was written; mend these files or leave them out:\n{}", told.join("\n"))
+        }
+        other => anyhow::anyhow!("nothing was written: {}", plain(&other.to_string())),
+    })?;
     tell_import(&report, way, out)?;
     Ok(report.skipped.is_empty() && report.failed.is_empty() && report.unrelated.is_empty())
 }

@@ -45,7 +45,11 @@ enum Command {
     /// Ask the server that runs here whether it answers, and fail where it does not: for the health check of a container.
     Health,
     /// Bring the database to this version's schema. `serve` does it as well.
-    Migrate,
+    Migrate {
+        /// Say that the team is in this database after all, though it was moved to another one.
+        #[arg(long)]
+        unmark: bool,
+    },
     /// Make a backup, beside a running server.
     Backup(BackupArgs),
     /// Restore a backup into an empty server.
@@ -84,7 +88,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Health => writeln!(io::stdout(), "{}", alive::ask(&Config::load(&cli.flags)?).await?)?,
-        Command::Migrate => migrate(&Config::load(&cli.flags)?).await?,
+        Command::Migrate { unmark } => migrate(&Config::load(&cli.flags)?, unmark).await?,
         Command::Backup(args) => {
             #[cfg(debug_assertions)]
             guildhall_server::boundaries::watch();
@@ -142,7 +146,17 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     serve::take_file_handles();
     let notify = Notify::of_this_process();
     let traces = config.collector.as_ref().map(Traces::begin).transpose().context("traces cannot be sent")?;
-    let server = Server::start(config, Arc::new(SystemClock)).await?.with_traces(traces);
+    let started = tokio::select! {
+        started = Server::start(config, Arc::new(SystemClock)) => Some(started?),
+        // What is cut off is done again by the next start: each change of the schema is a transaction.
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+    };
+    let Some(server) = started else {
+        tracing::info!("the server was told to stop before it had started");
+        return Ok(());
+    };
+    let server = server.with_traces(traces);
     let url = config.url(server.address());
     // A courtesy to whoever starts it by hand: where a file takes it, its disk may be full, and the server serves all the same.
     if let Err(error) = writeln!(io::stdout(), "Guildhall {} is at {url}", env!("CARGO_PKG_VERSION")) {
@@ -160,9 +174,12 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     server.run(stop).await.context("the server failed while it was serving")
 }
 
-async fn migrate(config: &Config) -> anyhow::Result<()> {
+async fn migrate(config: &Config, unmark: bool) -> anyhow::Result<()> {
     let store = Store::open(config.database_url.expose(), Arc::new(SystemClock)).await?;
     store.migrate().await?;
+    if unmark {
+        copy::unmark(&store).await?;
+    }
     store.close().await;
     writeln!(io::stdout(), "The database is at this version's schema.")?;
     Ok(())

@@ -16,7 +16,8 @@ use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 use guildhall_engine::Counted;
-use guildhall_types::alert::AlertLevel;
+use guildhall_types::DateTime;
+use guildhall_types::alert::{AlertLevel, Beside};
 use guildhall_types::reading::Reading;
 use metrics::{counter, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -55,6 +56,8 @@ impl std::fmt::Debug for Metrics {
 pub struct Now {
     /// How the node is; nothing in the first moments.
     pub reading: Option<Arc<Reading>>,
+    /// What is known beside that.
+    pub beside: Option<Beside>,
     /// What its runs did.
     pub counted: Counted,
     /// Calls to providers under way, and waiting for their leave.
@@ -135,6 +138,9 @@ impl Metrics {
         if let Some(reading) = &now.reading {
             put_reading(reading);
         }
+        if let Some(beside) = &now.beside {
+            put_beside(beside);
+        }
     }
 
     /// Keeps durations small that nobody asks for, until `closing`.
@@ -185,8 +191,15 @@ fn put_reading(reading: &Reading) {
     set(names::MEMORY_USED, reading.memory.map(|memory| memory.used as f64));
     set(names::MEMORY_TOTAL, reading.memory.map(|memory| memory.total as f64));
     set(names::PROCESS_MEMORY, reading.process_memory.map(|bytes| bytes as f64));
-    set(names::DISK_USED, reading.disk.map(|disk| disk.used as f64));
-    set(names::DISK_TOTAL, reading.disk.map(|disk| disk.total as f64));
+    for disk in &reading.disks {
+        let path = disk.path.clone();
+        gauge!(names::DISK_USED, "path" => path.clone()).set(disk.bytes.used as f64);
+        gauge!(names::DISK_TOTAL, "path" => path.clone()).set(disk.bytes.total as f64);
+        if let Some(files) = disk.files {
+            gauge!(names::DISK_FILES_USED, "path" => path.clone()).set(files.used as f64);
+            gauge!(names::DISK_FILES_LIMIT, "path" => path).set(files.total as f64);
+        }
+    }
     set(names::PROCESSORS, whole(reading.processors));
     set(names::LOAD, reading.load);
     set(names::ACTIVE_AGENTS, reading.active_agents.map(|count| count as f64));
@@ -196,6 +209,23 @@ fn put_reading(reading: &Reading) {
     set(names::PROVIDER_FAILURES, whole(reading.provider_failures));
     set(names::DATABASE_UP, Some(f64::from(u8::from(reading.database_millis.is_some()))));
     set(names::DATABASE_SECONDS, reading.database_millis.map(|millis| millis / 1_000.0));
+}
+
+fn put_beside(beside: &Beside) {
+    let set = |name: &'static str, at: Option<DateTime>| {
+        if let Some(at) = at {
+            gauge!(name).set(at.timestamp() as f64);
+        }
+    };
+    set(names::LAST_BACKUP, beside.last_backup);
+    set(names::LAST_CLEAN_UP, beside.last_clean_up);
+    set(names::MAIL_STUCK, beside.mail_stuck);
+    for certificate in &beside.certificates {
+        gauge!(names::CERTIFICATE_ENDS, "host" => certificate.host.clone()).set(certificate.ends.timestamp() as f64);
+    }
+    if let Some(refused) = &beside.refused_keys {
+        gauge!(names::REFUSED_KEYS).set(refused.len() as f64);
+    }
 }
 
 /// A WebSocket that is open.

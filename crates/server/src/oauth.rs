@@ -10,7 +10,7 @@ use axum::extract::{Query, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use guildhall_team::clients::{ACCESS, Asking, Here, MCP_SCOPES, NoTokens, Refused};
+use guildhall_team::clients::{ACCESS, Asking, Here, MCP_SCOPES, NoTokens};
 use guildhall_team::{TeamError, network};
 use guildhall_types::rights::Scope;
 use serde::Deserialize;
@@ -205,25 +205,20 @@ async fn register(State(app): State<App>, From(origin): From, body: Bytes) -> Re
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
-/// Takes a member whom a program has sent here to the page that asks for consent, or back with what is wrong. That nobody
-/// is to be led back, the page says.
+/// Takes a member whom a program has sent here to the page that asks for consent. What is wrong with the question that page
+/// says, too: from here nobody is led to an address that a stranger registered.
 async fn authorize(
     State(app): State<App>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
     asking: Result<Query<Asking>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Redirect, Problem> {
-    let Query(asking) = asking?;
-    let here = here(&app, &headers)?;
-    match app.team.look_at_asking(&asking, &here).await {
-        Ok(_) | Err(Refused::Here(TeamError::Invalid { .. })) => {
-            // As one value, which the page's router passes on to the letter.
-            let ask: String = form_urlencoded::byte_serialize(query.unwrap_or_default().as_bytes()).collect();
-            Ok(Redirect::to(&format!("/oauth/consent?ask={ask}")))
-        }
-        Err(Refused::There { back, .. }) => Ok(Redirect::to(&back)),
-        Err(Refused::Here(error)) => Err(error.into()),
-    }
+    // One that cannot be read, such as one with a word twice, is none.
+    asking?;
+    here(&app, &headers)?;
+    // As one value, which the page's router passes on to the letter.
+    let ask: String = form_urlencoded::byte_serialize(query.unwrap_or_default().as_bytes()).collect();
+    Ok(Redirect::to(&format!("/oauth/consent?ask={ask}")))
 }
 
 /// The fields of a form, each of which may stand there once.

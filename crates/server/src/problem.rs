@@ -8,6 +8,7 @@ use std::error::Error;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use guildhall_git::ConflictFile;
+use guildhall_team::FailedFile;
 use guildhall_types::knowledge::{AnyItem, SimilarItem};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -70,6 +71,10 @@ pub struct Extras {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub similar: Option<Vec<SimilarItem>>,
+    /// `invalid`: the files of an import that cannot come in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub faulty: Option<Vec<FailedFile>>,
     /// `item-changed`: the item as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

@@ -31,6 +31,7 @@ const COMPRESSED: u64 = 1024;
 fn open() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::beginning())
         .routes(routes!(on::health::health))
+        .routes(routes!(on::health::health_ready))
         .routes(routes!(on::auth::auth_status))
         .routes(routes!(on::auth::register))
         .routes(routes!(on::auth::login))
@@ -91,6 +92,7 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::trials::get_trial))
         .routes(routes!(on::mcp_servers::list_all_mcp_servers))
         .routes(routes!(on::mcp_servers::list_mcp_servers))
+        .routes(routes!(on::mcp_servers::get_mcp_server))
         .routes(routes!(on::mcp_servers::list_mcp_proposals))
         .routes(routes!(on::rate_limits::list_rate_limits))
         .routes(routes!(on::health::get_sandbox))
@@ -128,6 +130,7 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::systems::get_system))
         .routes(routes!(on::executions::list_executions))
         .routes(routes!(on::executions::get_execution))
+        .routes(routes!(on::executions::get_execution_step))
         .routes(routes!(ws::listen_events))
 }
 

@@ -12,7 +12,7 @@ use guildhall_engine::{Engine, Outside, Pace, last};
 use guildhall_llm::{Client, LlmError, Reach};
 use guildhall_sandbox::Sandbox;
 use guildhall_store::{Backend, Store, StoreError};
-use guildhall_team::backup::{BackupPlan, Backups, UNFINISHED};
+use guildhall_team::backup::{BackupPlan, Backups, PlannedBackups, UNFINISHED};
 use guildhall_team::keys::Keys;
 use guildhall_team::mail::{MailPace, Mailer};
 use guildhall_team::oidc::Providers;
@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::origin::Public;
 use crate::config::Config;
+use crate::copy::Moved;
 use crate::folder::FolderError;
 use crate::metrics::{Metrics, MetricsToken};
 use crate::preview::{PreviewUrl, Previews};
@@ -32,7 +33,7 @@ use crate::rates::Rates;
 use crate::sockets::Sockets;
 use crate::traces::Traces;
 use crate::ws::Listening;
-use crate::{connections, folder, keys, router, toolchains};
+use crate::{connections, copy, folder, keys, router, toolchains};
 
 /// How long runs may take to give themselves back when the server stops.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
@@ -72,6 +73,9 @@ pub enum StartError {
     /// The database cannot be used.
     #[error("the database cannot be used; run `guildhall doctor`")]
     Store(#[from] StoreError),
+    /// The team is in another database by now.
+    #[error(transparent)]
+    Moved(#[from] Moved),
     /// The vault cannot be opened.
     #[error("the vault of keys cannot be opened")]
     Vault(#[from] VaultError),
@@ -139,6 +143,7 @@ impl Server {
 
         let store = Store::open(config.database_url.expose(), Arc::clone(&clock)).await?;
         store.migrate().await?;
+        copy::stays(&store).await??;
         let vault = Vault::open_files(config.key_files())?;
         let settled = Keys { store: &store, vault: &vault }.settle().await.map_err(StartError::Keys)?;
         if let Some(path) = settled.made {
@@ -172,6 +177,8 @@ impl Server {
         if let Some((names, at)) = config.preview_url.as_ref().and_then(PreviewUrl::secured) {
             team = team.with_pages_at(&names, at);
         }
+        let plan = config.backup.clone().map(|shelf| BackupPlan { shelf, rules: config.backup_rules.clone() });
+        team = team.with_backups(plan.as_ref().map(PlannedBackups::of));
         if let Some(smtp) = &config.mail {
             team = team.with_mail(Mailer::new(smtp.clone(), &config.url(address)));
         }
@@ -199,8 +206,7 @@ impl Server {
         tokio::spawn(last("keys", PAUSE, closing.clone(), move || keys::watch(watched.clone(), stop.clone())));
         let stop = closing.clone();
         tokio::spawn(last("figures", PAUSE, closing.clone(), move || Arc::clone(&told).keep_up(stop.clone())));
-        let backups = config.backup.clone().map(|shelf| {
-            let plan = BackupPlan { shelf, rules: config.backup_rules.clone() };
+        let backups = plan.map(|plan| {
             let (store, data) = (team.store.clone(), config.data_dir.clone());
             Backups::new(store, Arc::clone(&team.places), clock.clone(), Arc::clone(&team.vault), plan, data)
         });

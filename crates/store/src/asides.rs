@@ -68,13 +68,14 @@ impl Store {
         let now = self.now();
         let mut tx = self.begin().await?;
         self.runner(&mut tx, new.created_by).await?;
-        if let Some(execution) = new.execution_id {
-            self.goes_on(&mut tx, execution).await?;
-        }
+        // The project before the execution, as whoever archives it does.
         let number: Option<(i64,)> = on!(tx, c => sqlx::query_as(
             "UPDATE projects SET next_aside = next_aside + 1 WHERE id = $1 AND archived_at IS NULL RETURNING 1 - next_aside")
             .bind(new.project_id).fetch_optional(c).await)?;
         let (number,) = number.ok_or(StoreError::NotFound { what: "project" })?;
+        if let Some(execution) = new.execution_id {
+            self.goes_on(&mut tx, execution).await?;
+        }
         let done = on!(tx, c => sqlx::query(
             "INSERT INTO features (id, project_id, kind, mode, agent_id, execution_id, number, title, description, category,
                priority, position, status, thinking_level, planning_mode, require_plan_approval, skip_verification,

@@ -194,6 +194,15 @@ impl Store {
         Ok(row.map(|row| (row.attachment, row.bytes)))
     }
 
+    /// A file without its bytes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM attachments WHERE id = $1 AND {THERE}");
+        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?)
+    }
+
     /// Takes a file off its card; false when there is none such. What was said in a chat, or said or returned in a run, stays
     /// with it.
     ///

@@ -1,16 +1,23 @@
 //! What is known of backups: one at a time is made, by whichever process began it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::backup::{Backup, BackupCause, BackupKind, BackupStatus, Finding};
 use guildhall_types::{BackupId, DateTime};
+use sqlx::types::Json;
 
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
 const COLUMNS: &str = "id, name, cause, member_id, kind, status, destination, started_at, ended_at, bytes, problem, parent, \
-                       verified_at, verify_problem, unchecked";
+                       verified_at, verify_problem, unchecked, gone";
+/// Whose they are that count as this installation's own.
+const OWN: &str = "coalesce(installation, '') = $1";
+/// Names the installation among the settings.
+const INSTALLATION: &str = "installation";
+/// Whose those are that were made before installations had names, by the one from which this was restored.
+const FORMER: &str = "former";
 /// What is unsound, and since which look at which: what was found wrong in one holds for those that build on it, but for such as were
 /// found sound themselves since. Names are moments, and one is made at a time, so that they name a backup wherever it is.
 const UNSOUND: &str = "WITH RECURSIVE unsound (name, root, at) AS (
@@ -20,7 +27,8 @@ const UNSOUND: &str = "WITH RECURSIVE unsound (name, root, at) AS (
 /// One whose process has said nothing for so long has lost it.
 const SILENT: Duration = Duration::minutes(2);
 const LOST: &str = "The process that made it ended in the middle of it. The next one is made from the beginning.";
-/// Tries that are remembered.
+/// Tries that came to nothing, and backups that are gone, which are remembered. Of those that are there all is kept, however often others failed
+/// since.
 const REMEMBERED: i64 = 500;
 /// Characters of a problem at most.
 const PROBLEM: usize = 2_000;
@@ -64,6 +72,15 @@ pub struct GoodBackup {
     pub unchecked: Option<String>,
 }
 
+/// From when on what happened is in no good backup at a place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NotBackedUp {
+    /// Since the latest good one was begun, or, where none is good, since the first was tried. Nothing where none was ever tried.
+    pub since: Option<DateTime>,
+    /// The same of the latest good one that was looked at, itself or what it builds on.
+    pub unchecked_since: Option<DateTime>,
+}
+
 impl Store {
     /// Begins a backup, on behalf of whoever uses the store.
     ///
@@ -99,21 +116,25 @@ impl Store {
     async fn begin_backup_in(&self, tx: &mut Tx, new: &NewBackup) -> Result<BackupId, StoreError> {
         let now = self.now();
         let id = BackupId::new();
+        let own = self.installation_in(tx).await?;
         on!(tx, c => sqlx::query(
             "UPDATE backups SET status = $1, problem = $2, ended_at = seen_at WHERE status = 'running' AND seen_at < $3")
             .bind(BackupStatus::Failed).bind(LOST).bind(now - SILENT).execute(c).await.rows())?;
         let done = on!(tx, c => sqlx::query(
-            "INSERT INTO backups (id, cause, member_id, status, destination, started_at, seen_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING")
+            "INSERT INTO backups (id, cause, member_id, status, destination, started_at, seen_at, installation)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7) ON CONFLICT DO NOTHING")
             .bind(id).bind(new.cause).bind(self.actor.member).bind(BackupStatus::Running)
-            .bind(crate::clean(&new.destination)).bind(now).execute(c).await.rows())?;
+            .bind(crate::clean(&new.destination)).bind(now).bind(&own).execute(c).await.rows())?;
         if done != 1 {
             let (since,): (DateTime,) = on!(tx, c => sqlx::query_as(
                 "SELECT coalesce(max(started_at), $1) FROM backups WHERE status = 'running'").bind(now).fetch_one(c).await)?;
             return Err(StoreError::BackupUnderWay { since });
         }
+        // The first one at a place says since when there is none, where none came of all the others.
         on!(tx, c => sqlx::query(
-            "DELETE FROM backups WHERE id IN (SELECT id FROM backups ORDER BY started_at DESC, id DESC LIMIT 100 OFFSET $1)")
+            "DELETE FROM backups WHERE started_at NOT IN (SELECT min(started_at) FROM backups GROUP BY destination)
+               AND id IN (SELECT id FROM backups WHERE status = 'failed' OR gone ORDER BY started_at DESC, id DESC
+                 LIMIT 100 OFFSET $1)")
             .bind(REMEMBERED).execute(c).await.rows())?;
         Ok(id)
     }
@@ -204,17 +225,18 @@ impl Store {
         Ok(why.map(|(why,)| why))
     }
 
-    /// What is known of those that were made, by their names.
+    /// What is known of those that this installation made, by their names.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn backup_findings(&self) -> Result<BTreeMap<String, Finding>, StoreError> {
+        let own = self.known_installation().await?;
         let sql = format!(
             "{UNSOUND} SELECT name, verified_at, (SELECT min(root) FROM unsound u WHERE u.name = b.name) AS root
-             FROM backups b WHERE status = 'done' AND name IS NOT NULL"
+             FROM backups b WHERE status = 'done' AND name IS NOT NULL AND {OWN}"
         );
         let rows: Vec<(String, Option<DateTime>, Option<String>)> =
-            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(c).await)?;
+            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(own).fetch_all(c).await)?;
         let finding = |(name, verified_at, root): (String, Option<DateTime>, Option<String>)| match (root, verified_at)
         {
             (Some(_), _) => (name, Finding::Unsound),
@@ -224,23 +246,65 @@ impl Store {
         Ok(rows.into_iter().map(finding).collect())
     }
 
+    /// Notes that of this installation's backups at this place those are there alone that are `standing`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_backups_gone(&self, destination: &str, standing: &BTreeSet<String>) -> Result<(), StoreError> {
+        let mut tx = self.begin_light().await?;
+        let own = self.installation_in(&mut tx).await?;
+        let made: Vec<(BackupId, Option<String>, bool)> = on!(tx, c => sqlx::query_as(
+            "SELECT id, name, gone FROM backups WHERE installation = $1 AND status = 'done' AND destination = $2")
+            .bind(own).bind(crate::clean(destination)).fetch_all(c).await)?;
+        for (id, name, before) in made {
+            let gone = !name.is_some_and(|name| standing.contains(&name));
+            if gone != before {
+                on!(tx, c => sqlx::query("UPDATE backups SET gone = $2 WHERE id = $1").bind(id).bind(gone).execute(c).await
+                    .rows())?;
+            }
+        }
+        self.commit(tx).await
+    }
+
     /// The latest backups and tries, the latest first. One whose process is gone is shown as failed.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn backups(&self, limit: i64) -> Result<Vec<Backup>, StoreError> {
+        self.backups_where("$1 = $1 AND $2 = $2", "", limit).await
+    }
+
+    /// This installation's latest backups and tries at a place.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn backups_at(&self, destination: &str, limit: i64) -> Result<Vec<Backup>, StoreError> {
+        self.backups_where(&format!("{OWN} AND destination = $2"), destination, limit).await
+    }
+
+    /// All that were made, are known here and not known to be gone, the latest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn standing_backups(&self) -> Result<Vec<Backup>, StoreError> {
+        self.backups_where("$1 = $1 AND $2 = $2 AND status = 'done' AND NOT gone", "", i64::MAX).await
+    }
+
+    async fn backups_where(&self, which: &str, destination: &str, limit: i64) -> Result<Vec<Backup>, StoreError> {
         #[derive(sqlx::FromRow)]
         struct Row {
             #[sqlx(flatten)]
             backup: Backup,
             seen_at: DateTime,
         }
+        let own = self.known_installation().await?;
         let sql = format!(
             "{UNSOUND} SELECT {COLUMNS}, seen_at,
                (SELECT min(root) FROM unsound u WHERE u.name = b.name AND u.root <> b.name) AS unsound_below
-             FROM backups b ORDER BY started_at DESC, id DESC LIMIT $1"
+             FROM backups b WHERE {which} ORDER BY started_at DESC, id DESC LIMIT $3"
         );
-        let rows: Vec<Row> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(c).await)?;
+        let rows: Vec<Row> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(own)
+            .bind(crate::clean(destination)).bind(limit).fetch_all(c).await)?;
         let lost = self.now() - SILENT;
         let shown = |Row { backup, seen_at }| match backup.status == BackupStatus::Running && seen_at < lost {
             true => Backup {
@@ -254,35 +318,85 @@ impl Store {
         Ok(rows.into_iter().map(shown).collect())
     }
 
-    /// The latest backup that is there whole, and in which and below which nothing wrong was found.
+    /// This installation's latest backup that is there whole, and in which and below which nothing wrong was found; at this place, where
+    /// one is named.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn last_good_backup(&self) -> Result<Option<GoodBackup>, StoreError> {
+    pub async fn last_good_backup(&self, destination: Option<&str>) -> Result<Option<GoodBackup>, StoreError> {
+        let own = self.known_installation().await?;
         let sql = format!(
             "{UNSOUND} SELECT name, started_at FROM backups
-             WHERE status = 'done' AND name IS NOT NULL AND name NOT IN (SELECT name FROM unsound)
+             WHERE {OWN} AND ($2 IS NULL OR destination = $2) AND status = 'done' AND NOT gone AND name IS NOT NULL
+               AND name NOT IN (SELECT name FROM unsound)
              ORDER BY started_at DESC, id DESC LIMIT 1"
         );
-        let good: Option<(String, DateTime)> =
-            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_optional(c).await)?;
+        let good: Option<(String, DateTime)> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(own)
+            .bind(destination.map(crate::clean)).fetch_optional(c).await)?;
         let Some((name, started_at)) = good else { return Ok(None) };
         Ok(Some(GoodBackup { started_at, unchecked: self.why_unchecked(&name).await? }))
     }
 
-    /// From when on what happened is in no good backup: since the latest was begun, or, where none is good, since the first was
-    /// tried. Nothing where none was ever tried.
+    /// Since when nothing that happened is in a good backup at this place.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn not_backed_up_since(&self) -> Result<Option<DateTime>, StoreError> {
+    pub async fn not_backed_up_since(&self, destination: &str) -> Result<NotBackedUp, StoreError> {
+        let own = self.known_installation().await?;
         let sql = format!(
-            "{UNSOUND} SELECT max(CASE WHEN status = 'done' AND name NOT IN (SELECT name FROM unsound) THEN started_at END),
-               min(started_at) FROM backups"
+            "{UNSOUND}, looked_at (name) AS (
+               SELECT name FROM backups WHERE status = 'done' AND verified_at IS NOT NULL AND verify_problem IS NULL
+               UNION SELECT b.name FROM backups b JOIN looked_at l ON b.parent = l.name WHERE b.status = 'done')
+             SELECT max(CASE WHEN status = 'done' AND NOT gone AND name NOT IN (SELECT name FROM unsound) THEN started_at END),
+               max(CASE WHEN status = 'done' AND NOT gone AND name NOT IN (SELECT name FROM unsound)
+                 AND name IN (SELECT name FROM looked_at) THEN started_at END),
+               min(started_at) FROM backups WHERE {OWN} AND destination = $2"
         );
-        let (good, first): (Option<DateTime>, Option<DateTime>) =
-            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_one(c).await)?;
-        Ok(good.or(first))
+        let (good, checked, first): (Option<DateTime>, Option<DateTime>, Option<DateTime>) = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(own).bind(crate::clean(destination)).fetch_one(c)
+                .await)?;
+        Ok(NotBackedUp { since: good.or(first), unchecked_since: checked.or(first) })
+    }
+
+    /// Names this installation among those that put backups at the same place. A team that is restored is another one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn installation(&self) -> Result<String, StoreError> {
+        let known = self.known_installation().await?;
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        let mut tx = self.begin().await?;
+        let own = self.installation_in(&mut tx).await?;
+        self.commit(tx).await?;
+        Ok(own)
+    }
+
+    /// The same; nothing, and so whose all those are that say nothing, before the first backup.
+    async fn known_installation(&self) -> Result<String, StoreError> {
+        Ok(self.setting::<String>(INSTALLATION).await?.unwrap_or_default())
+    }
+
+    async fn installation_in(&self, tx: &mut Tx) -> Result<String, StoreError> {
+        let new = BackupId::new().to_string();
+        let (Json(own),): (Json<String>,) = on!(tx, c => sqlx::query_as(
+            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = settings.value
+             RETURNING value").bind(INSTALLATION).bind(Json(&new)).fetch_one(c).await)?;
+        if own == new {
+            on!(tx, c => sqlx::query("UPDATE backups SET installation = $1 WHERE installation IS NULL").bind(&own).execute(c)
+                .await.rows())?;
+        }
+        Ok(own)
+    }
+
+    /// From now on this is an installation of its own, and what the one made from which its rows come is another's.
+    pub(crate) async fn part_from_former(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        on!(tx, c => sqlx::query("UPDATE backups SET installation = $1 WHERE installation IS NULL").bind(FORMER).execute(c)
+            .await.rows())?;
+        on!(tx, c => sqlx::query(
+            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+            .bind(INSTALLATION).bind(Json(BackupId::new().to_string())).execute(c).await.rows())?;
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use guildhall_types::event::Happening;
 use guildhall_types::feature::Feature;
 use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::price::Price;
-use guildhall_types::run::{Run, RunEvent};
+use guildhall_types::run::{Awaits, Run, RunEvent};
 use guildhall_types::{DateTime, FeatureId, MemberId};
 use sqlx::types::Json;
 
@@ -329,7 +329,7 @@ impl Store {
                parked_until = CASE WHEN parked_for = $3 THEN NULL ELSE parked_until END,
                parked_reason = CASE WHEN parked_for = $3 THEN NULL ELSE parked_reason END,
                parked_for = CASE WHEN parked_for = $3 THEN NULL ELSE parked_for END
-             WHERE id = $1").bind(run.id).bind(micros).bind(BudgetKind::Run).execute(c).await.rows())?;
+             WHERE id = $1").bind(run.id).bind(micros).bind(Awaits::from(BudgetKind::Run)).execute(c).await.rows())?;
         let dollars = micros as f64 / 1e6;
         self.record_run(&mut tx, &run, RunEvent::Note { text: format!("The run may cost ${dollars:.2} more.") })
             .await?;
@@ -350,8 +350,7 @@ impl Store {
                  WHERE status = 'queued' AND parked_for = $1 AND ($2 IS NULL OR member_id = $2) RETURNING {}",
                 crate::runs::COLUMNS
             );
-            let mut runs: Vec<Run> =
-                on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(*kind).bind(member).fetch_all(c).await)?;
+            let mut runs: Vec<Run> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(Awaits::from(*kind)).bind(member).fetch_all(c).await)?;
             runs.sort_by_key(|run| run.id);
             for run in runs {
                 self.record(tx, &Happening::RunUpdated { run }).await?;
@@ -369,7 +368,7 @@ impl Store {
             crate::runs::COLUMNS
         );
         Ok(
-            on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(BudgetKind::Run).bind(card).fetch_optional(c).await)?,
+            on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(Awaits::from(BudgetKind::Run)).bind(card).fetch_optional(c).await)?,
         )
     }
 

@@ -103,9 +103,9 @@ pub struct NewPair {
 /// What is forgotten of programs that nobody uses.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientBounds {
-    /// Programs that no member has connected yet, at most.
+    /// Programs that no member has connected yet, at most: of more, the oldest are forgotten.
     pub most: i64,
-    /// They are forgotten when they are older than this.
+    /// All of them are forgotten when they are older than this.
     pub unused_since: DateTime,
     /// What ended before this is forgotten.
     pub ended_since: DateTime,
@@ -163,7 +163,8 @@ impl GrantRow {
 }
 
 impl Store {
-    /// Registers a program, and forgets what nobody uses; `None` when too many wait for being connected.
+    /// Registers a program, and forgets what nobody uses. Where too many wait for being connected, the ones that wait longest are
+    /// forgotten: nobody can keep others from registering, and a member connects within minutes.
     ///
     /// # Errors
     /// When the database fails.
@@ -172,22 +173,15 @@ impl Store {
         name: &str,
         redirect_uris: &[String],
         bounds: ClientBounds,
-    ) -> Result<Option<OauthClient>, StoreError> {
+    ) -> Result<OauthClient, StoreError> {
         let mut tx = self.begin().await?;
         self.forget_clients(&mut tx, bounds).await?;
-        let (waiting,): (i64,) = on!(tx, c => sqlx::query_as("SELECT count(*) FROM oauth_clients WHERE allowed_at IS NULL")
-            .fetch_one(c).await)?;
-        if waiting >= bounds.most {
-            // What was forgotten stays so.
-            self.commit(tx).await?;
-            return Ok(None);
-        }
         let row: ClientRow = on!(tx, c => sqlx::query_as(
             "INSERT INTO oauth_clients (id, name, redirect_uris, created_at) VALUES ($1, $2, $3, $4)
              RETURNING id, name, redirect_uris, created_at")
             .bind(ClientId::new()).bind(name).bind(Json(redirect_uris)).bind(self.now()).fetch_one(c).await)?;
         self.commit(tx).await?;
-        Ok(Some(row.client()))
+        Ok(row.client())
     }
 
     async fn forget_clients(&self, tx: &mut Tx, bounds: ClientBounds) -> Result<(), StoreError> {
@@ -202,6 +196,13 @@ impl Store {
             "DELETE FROM oauth_clients WHERE (allowed_at IS NULL AND created_at <= $1)
                OR (allowed_at <= $2 AND NOT EXISTS (SELECT 1 FROM oauth_grants g WHERE g.client_id = oauth_clients.id))")
             .bind(bounds.unused_since).bind(bounds.ended_since).execute(c).await.rows())?;
+        let (waiting,): (i64,) = on!(tx, c => sqlx::query_as("SELECT count(*) FROM oauth_clients WHERE allowed_at IS NULL")
+            .fetch_one(c).await)?;
+        // One more is to come. One that a member connects at this moment stays: its row says so once it can be had.
+        on!(tx, c => sqlx::query(
+            "DELETE FROM oauth_clients WHERE allowed_at IS NULL AND id IN
+               (SELECT id FROM oauth_clients WHERE allowed_at IS NULL ORDER BY created_at, id LIMIT $1)")
+            .bind((waiting + 1 - bounds.most).max(0)).execute(c).await.rows())?;
         Ok(())
     }
 

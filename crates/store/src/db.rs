@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use guildhall_types::audit::Note;
 use guildhall_types::notification::Tell;
+use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Connection, PgPool, SqlitePool};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::log::Log;
@@ -17,6 +18,13 @@ use crate::{StoreError, facts};
 
 /// Connections that read at once. SQLite reads from memory mostly; more would cost memory for nothing.
 const READERS: u32 = 3;
+/// How long a connection may lie idle before it is tried again. Each is tried when it is given back, and once more at every
+/// acquisition would be a round trip for every statement.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long SQLite waits for another process that has the file.
+const BUSY: Duration = Duration::from_secs(5);
+/// Milliseconds after which it is tried again to empty SQLite's log while others read in it.
+const PAUSES: [u64; 6] = [20, 100, 200, 500, 1_000, 2_000];
 /// Connections to PostgreSQL that one node holds at most.
 const POSTGRES_CONNECTIONS: u32 = 12;
 
@@ -122,13 +130,25 @@ pub(crate) struct Tx {
     pub(crate) tells: Vec<Tell>,
 }
 
+/// Has the pool try a connection only after it lay idle for a while.
+fn try_when_idle<D: sqlx::Database>(options: PoolOptions<D>) -> PoolOptions<D> {
+    options.test_before_acquire(false).before_acquire(|connection, about| {
+        Box::pin(async move {
+            if about.idle_for > FRESH {
+                connection.ping().await?;
+            }
+            Ok(true)
+        })
+    })
+}
+
 impl Db {
     pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options =
                 PgConnectOptions::from_str(url).map_err(|_| StoreError::BadUrl)?.application_name(&facts::own_name());
             let options = options.options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION)]);
-            let pool = PgPoolOptions::new()
+            let pool = try_when_idle(PgPoolOptions::new())
                 .max_connections(POSTGRES_CONNECTIONS)
                 .acquire_timeout(Duration::from_secs(10))
                 .connect_with(options)
@@ -144,10 +164,10 @@ impl Db {
             // A commit is made to survive the loss of power by `Log`, when the next writer has begun already.
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
+            .busy_timeout(BUSY)
             .pragma("cache_size", "-1024");
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        let readers = SqlitePoolOptions::new()
+        let writer = try_when_idle(SqlitePoolOptions::new()).max_connections(1).connect_with(options.clone()).await?;
+        let readers = try_when_idle(SqlitePoolOptions::new())
             .max_connections(READERS)
             .min_connections(0)
             .idle_timeout(Duration::from_secs(60))
@@ -205,6 +225,29 @@ impl Db {
             (Self::Sqlite { log, .. }, Keep::FromPowerLoss) => log.keep().await,
             _ => Ok(()),
         }
+    }
+
+    /// Empties SQLite's log, so that nothing of what once was is left in it. False where somebody reads in it for too long.
+    pub(crate) async fn fold(&self) -> Result<bool, StoreError> {
+        let Self::Sqlite { writer, turn, .. } = self else { return Ok(true) };
+        for pause in PAUSES {
+            let folded = {
+                let _turn = turn.lock().await;
+                let mut writer = writer.acquire().await?;
+                // Whoever writes next is not to wait for those who read.
+                sqlx::query("PRAGMA busy_timeout = 0").execute(&mut *writer).await?;
+                let folded: sqlx::Result<(i64, i64, i64)> =
+                    sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *writer).await;
+                let patient = format!("PRAGMA busy_timeout = {}", BUSY.as_millis());
+                sqlx::query(sqlx::AssertSqlSafe(patient)).execute(&mut *writer).await?;
+                folded?
+            };
+            if folded.0 == 0 {
+                return Ok(true);
+            }
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        Ok(false)
     }
 
     pub(crate) async fn close(&self) {

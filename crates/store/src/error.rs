@@ -124,6 +124,12 @@ pub enum StoreError {
         /// How many there may be.
         most: i64,
     },
+    /// So many repositories of a member's projects are still being made.
+    #[error("the repositories of {most} of your projects are still being made; wait until one of them is there")]
+    TooManyPreparing {
+        /// How many there may be.
+        most: i64,
+    },
     /// The member has as many worktrees as one may have.
     #[error(
         "you have work in {most} worktrees, which is the most that a member may have; merge, or take back to the backlog, what is \

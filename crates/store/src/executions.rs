@@ -31,6 +31,9 @@ const COLUMNS: &str = "e.id, e.system_id, e.name, e.project_id, e.member_id, e.s
     (SELECT CAST(coalesce(sum(r.cost_micros), 0) AS BIGINT)
        FROM execution_tasks t JOIN runs r ON r.feature_id = t.feature_id WHERE t.execution_id = e.id) AS cost_micros";
 
+/// What a step is without its texts.
+const STEP: &str = "step_key, step_id, kind, status, attempt, rounds, deadline, retry_at, started_at, ended_at";
+
 /// An execution to be begun.
 #[derive(Debug, Clone)]
 pub struct NewExecution<'a> {
@@ -53,6 +56,8 @@ pub enum Texts {
     All,
     /// All that decides what it does next: not what steps were given that have ended.
     Open,
+    /// Those of the whole alone, without the variables: for members, who look at one step after the other.
+    Whole,
     /// None; nor the variables. How its steps stand, which is enough to see whether anything happened.
     None,
 }
@@ -65,7 +70,7 @@ impl Texts {
             Self::Open => {
                 "CASE WHEN status IN ('running', 'waiting', 'retrying') THEN input END AS input, output, error, feedback"
             }
-            Self::None => {
+            Self::Whole | Self::None => {
                 "CAST(NULL AS TEXT) AS input, CAST(NULL AS TEXT) AS output, CAST(NULL AS TEXT) AS error,
                  CAST(NULL AS TEXT) AS feedback"
             }
@@ -76,6 +81,7 @@ impl Texts {
     const fn body(self) -> &'static str {
         match self {
             Self::All | Self::Open => "definition, input, variables, output",
+            Self::Whole => "definition, input, '{}' AS variables, output",
             Self::None => "definition, 'null' AS input, '{}' AS variables, CAST(NULL AS TEXT) AS output",
         }
     }
@@ -250,8 +256,7 @@ impl Store {
             let sql = format!("SELECT {} FROM executions WHERE id = $1", texts.body());
             let body: Body = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(c).await)?;
             let sql = format!(
-                "SELECT step_key, step_id, kind, status, attempt, rounds, {}, deadline, retry_at, started_at, ended_at
-                 FROM execution_steps WHERE execution_id = $1 ORDER BY number",
+                "SELECT {STEP}, {} FROM execution_steps WHERE execution_id = $1 ORDER BY number",
                 texts.columns()
             );
             let rows: Vec<StepRow> =
@@ -271,6 +276,20 @@ impl Store {
             let (definition, input) = (serde_json::from_str(&body.definition)?, serde_json::from_str(&body.input)?);
             return Ok(Some(ExecutionRecord { execution, definition, input, state }));
         }
+    }
+
+    /// A step of an execution with all its texts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn execution_step(&self, id: ExecutionId, key: &str) -> Result<Option<StepState>, StoreError> {
+        let sql = format!(
+            "SELECT {STEP}, {} FROM execution_steps WHERE execution_id = $1 AND step_key = $2",
+            Texts::All.columns()
+        );
+        let row: Option<StepRow> =
+            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(key).fetch_optional(c).await)?;
+        row.map(StepRow::state).transpose()
     }
 
     /// Writes a step forward down. Nothing when somebody else brought the execution forward in between: look again.
@@ -369,6 +388,10 @@ impl Store {
         cards: Vec<NewFeature>,
     ) -> Result<Option<Execution>, StoreError> {
         let mut tx = self.begin().await?;
+        // The project before the execution, as whoever archives it does.
+        if let Some(card) = cards.first() {
+            self.locked_project(&mut tx, card.project_id).await?;
+        }
         let done = on!(tx, c => sqlx::query(
             "UPDATE executions SET revision = revision + 1, updated_at = $3 WHERE id = $1 AND revision = $2 AND ended_at IS NULL")
             .bind(id).bind(revision).bind(self.now()).execute(c).await.rows())?;

@@ -181,7 +181,11 @@ impl Store {
         }
         let woken = match patch.budget_micros {
             Some(micros) if micros != old.card.budget_micros => {
-                self.may_spend_otherwise(&mut tx, &old.card, patch.budget_of).await?;
+                // Less is nothing that anybody could be made to pay.
+                let less = micros.zip(old.card.budget_micros).is_some_and(|(new, old)| new < old);
+                if !less {
+                    self.may_spend_otherwise(&mut tx, &old.card, patch.budget_of).await?;
+                }
                 self.look_anew_at(&mut tx, id).await?
             }
             _ => None,
@@ -220,7 +224,8 @@ impl Store {
         Ok(feature)
     }
 
-    /// Refuses to change what the run of a card may cost, where that is under way with the key of another than `of`.
+    /// Refuses to change what the run of a card may cost, where that is under way with the key of another than `of`, or would go
+    /// on with it at a word of anybody.
     async fn may_spend_otherwise(
         &self,
         tx: &mut Tx,
@@ -228,7 +233,8 @@ impl Store {
         of: Option<MemberId>,
     ) -> Result<(), StoreError> {
         let (Some(of), Some(run)) = (of, card.run_id) else { return Ok(()) };
-        match self.run_in(tx, run).await?.is_some_and(|run| run.status != RunStatus::Closed && run.member_id != of) {
+        let goes_on = [RunStatus::Queued, RunStatus::Running, RunStatus::Waiting];
+        match self.run_in(tx, run).await?.is_some_and(|run| goes_on.contains(&run.status) && run.member_id != of) {
             true => Err(ChangeRefused::OthersBudget.into()),
             false => Ok(()),
         }

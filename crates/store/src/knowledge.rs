@@ -8,6 +8,7 @@ mod erase;
 mod index;
 mod judge;
 mod search;
+mod traces;
 mod walk;
 mod write;
 

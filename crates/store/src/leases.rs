@@ -51,6 +51,8 @@ pub struct Ending {
     pub summary: Option<String>,
     /// Why it failed.
     pub problem: Option<Problem>,
+    /// What it is told of that, where its verified work is to be merged by itself when what it is built on is.
+    pub later: Option<String>,
 }
 
 /// What came of an ending.

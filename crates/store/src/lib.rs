@@ -80,7 +80,7 @@ pub use attachments::NewFile;
 pub use attempts::TryLimit;
 pub use audit::{AuditQuery, Broken, Verdict};
 pub use avatars::Avatar;
-pub use backups::{BackupEnd, GoodBackup, NewBackup};
+pub use backups::{BackupEnd, GoodBackup, NewBackup, NotBackedUp};
 pub use budgets::{BUDGETS, BudgetChange, Reserved};
 pub use challenges::NewChallenge;
 pub use clients::{ClientBounds, FoundClientToken, FoundCode, Grant, NewGrant, NewPair};
@@ -103,7 +103,7 @@ pub use leases::{Claimed, Counts, Ending, Finished, Lease, Word};
 pub use mails::{ClaimedMail, MailEnd, NewMail, mail_identity};
 pub use mcp_servers::{McpLook, McpSecrets, McpServerPatch, NewMcpServer, SeenTool, mcp_identity};
 pub use members::{Changed, NewMember};
-pub use merges::DueMerge;
+pub use merges::{DueMerge, InHand};
 pub use network::Refusal;
 pub use notifications::{ReadUpTo, Told};
 pub use orders::{CardFacts, Chosen, Evening, Foretold, Night, OrderChange, Queued, Ready, WaitingPlan, Wish};
@@ -196,7 +196,12 @@ impl Store {
         }
         match &self.db {
             Db::Sqlite { writer, .. } => {
-                SQLITE.run(writer).await?;
+                // What a migration takes out of the rows is not to stay in the file.
+                sqlx::query("PRAGMA secure_delete = ON").execute(writer).await?;
+                let done = SQLITE.run(writer).await;
+                sqlx::query("PRAGMA secure_delete = OFF").execute(writer).await?;
+                done?;
+                self.db.fold().await?;
                 self.db.keep(Keep::FromPowerLoss).await?;
             }
             Db::Postgres(pool) => POSTGRES.run(pool).await?,

@@ -162,6 +162,20 @@ impl Store {
         Ok(count)
     }
 
+    /// Since when mails come no further: when the first of those was written that were tried in vain, or are overdue, since the
+    /// mail server took one. One that was given up at its first try was refused for itself. Nothing when all is well.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_stuck_since(&self) -> Result<Option<DateTime>, StoreError> {
+        let (since,): (Option<DateTime>,) = read!(self, c => sqlx::query_as(
+            "SELECT min(created_at) FROM mails
+             WHERE ((status = 'waiting' AND (problem IS NOT NULL OR next_at <= $1)) OR (status = 'failed' AND attempts > 1))
+               AND created_at > coalesce((SELECT max(ended_at) FROM mails WHERE status = 'sent'), $2)")
+            .bind(self.now()).bind(DateTime::UNIX_EPOCH).fetch_one(c).await)?;
+        Ok(since)
+    }
+
     /// The mails that were given up or whose last try failed, the latest first, at most `limit`.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! MCP servers of projects, and the tools that they offer: as they are now, and as a member approved them.
 
+mod list;
+
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::mcp::{McpServer, McpShape, McpTest, McpTool, McpTransport, McpValue, SERVERS};
@@ -128,26 +130,6 @@ impl From<ToolRow> for McpTool {
 }
 
 impl Store {
-    /// The MCP servers of a project, or of all projects that are not archived, by name, with their tools.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn mcp_servers(&self, project: Option<ProjectId>) -> Result<Vec<McpServer>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM mcp_servers WHERE ($1 IS NULL OR project_id = $1)
-               AND project_id IN (SELECT id FROM projects WHERE archived_at IS NULL) ORDER BY name, id"
-        );
-        let servers: Vec<McpServer> =
-            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project).fetch_all(c).await)?;
-        let sql = format!(
-            "SELECT {TOOL} FROM mcp_tools
-             WHERE server_id IN (SELECT id FROM mcp_servers WHERE $1 IS NULL OR project_id = $1) ORDER BY name"
-        );
-        let rows: Vec<ToolRow> =
-            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project).fetch_all(c).await)?;
-        Ok(with_tools(servers, rows))
-    }
-
     /// The MCP server with this id, with its tools.
     ///
     /// # Errors
@@ -156,10 +138,11 @@ impl Store {
         let sql = format!("SELECT {COLUMNS} FROM mcp_servers WHERE id = $1");
         let server: Option<McpServer> =
             read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
+        let Some(server) = server else { return Ok(None) };
         let sql = format!("SELECT {TOOL} FROM mcp_tools WHERE server_id = $1 ORDER BY name");
         let rows: Vec<ToolRow> =
             read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_all(c).await)?;
-        Ok(with_tools(server.into_iter().collect(), rows).pop())
+        Ok(Some(McpServer { tools: rows.into_iter().map(Into::into).collect(), ..server }))
     }
 
     /// Adds an MCP server to a project.
@@ -195,7 +178,8 @@ impl Store {
         Ok(server)
     }
 
-    /// Changes an MCP server. What was approved of its tools stays: it is what they say that counts.
+    /// Changes an MCP server. What was approved of its tools stays, also when it is reached otherwise: a member approved words, and
+    /// a tool is had only where those same words are said.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Taken`], [`StoreError::KeyMoved`], [`StoreError::McpServerMoved`].
@@ -431,15 +415,6 @@ impl Store {
         let what = Happening::McpServerUpdated { server_id: server.id, project_id: server.project_id };
         self.record(tx, &what).await
     }
-}
-
-fn with_tools(mut servers: Vec<McpServer>, rows: Vec<ToolRow>) -> Vec<McpServer> {
-    for row in rows {
-        if let Some(server) = servers.iter_mut().find(|server| server.id == row.server_id) {
-            server.tools.push(row.into());
-        }
-    }
-    servers
 }
 
 fn note(action: AuditAction, server: &McpServer) -> Note {

@@ -1,81 +1,102 @@
 //! Verified work that is to be merged by itself when what it is built on is merged.
 
-use std::collections::HashSet;
-
 use guildhall_types::feature::{FeatureStatus, Move};
-use guildhall_types::project::{AfterWork, ProjectSettings};
-use guildhall_types::run::{HeldCard, RunEvent, RunIntent, RunStatus};
+use guildhall_types::project::AfterWork;
+use guildhall_types::run::{RunEvent, RunIntent, RunStatus};
 use guildhall_types::{FeatureId, MemberId, RunId};
-use sqlx::types::Json;
 
-use crate::orders::{AT_ONCE, named};
-use crate::{Rows, Store, StoreError, on, read};
+use crate::{Backend, Rows, Store, StoreError, on, read};
+
+/// Such work that is found at once.
+const AT_ONCE: usize = 100;
 
 /// What a run that is taken up tells.
 const TAKEN_UP: &str = "What it is built on is merged now. Its work is checked together with that, and merged.";
 
 /// Verified work that nothing keeps from being merged any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct DueMerge {
     /// The card.
+    #[sqlx(rename = "feature_id")]
     pub feature: FeatureId,
     /// Its run.
+    #[sqlx(rename = "id")]
     pub run: RunId,
     /// Whose run it is.
+    #[sqlx(rename = "member_id")]
     pub member: MemberId,
     /// The model of its agent.
     pub model: String,
 }
 
-#[derive(sqlx::FromRow)]
-struct Later {
-    feature_id: FeatureId,
-    id: RunId,
-    member_id: MemberId,
-    model: String,
-    #[sqlx(json)]
-    holds: Vec<HeldCard>,
-    settings: Json<ProjectSettings>,
+/// Work that was to be merged by itself until somebody took that in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InHand {
+    run: RunId,
+    attempt: i64,
 }
 
 impl Store {
     /// Verified work that was to be merged by itself when what it is built on is, where that is so now, and where the project
-    /// still merges by itself.
+    /// still merges by itself: the oldest, but none of the cards in `passed`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn due_merges(&self) -> Result<Vec<DueMerge>, StoreError> {
-        const MERGED: &str = "SELECT id FROM features WHERE status = 'completed' AND id IN (";
-        let mut later: Vec<Later> = read!(self, c => sqlx::query_as(
-            "SELECT r.feature_id, r.id, r.member_id, r.model, r.holds, p.settings
+    pub async fn due_merges(&self, passed: &[FeatureId]) -> Result<Vec<DueMerge>, StoreError> {
+        let held = match self.backend() {
+            Backend::Sqlite => {
+                "json_each(r.holds) h LEFT JOIN features b ON b.id = unhex(replace(h.value ->> 'featureId', '-', ''))"
+            }
+            Backend::Postgres => {
+                "jsonb_array_elements(r.holds) h (value) LEFT JOIN features b ON b.id = (h.value ->> 'featureId')::uuid"
+            }
+        };
+        let sql = format!(
+            "SELECT r.feature_id, r.id, r.member_id, r.model
              FROM runs r JOIN features f ON f.run_id = r.id JOIN projects p ON p.id = r.project_id
              WHERE r.merge_later AND r.status = 'waiting' AND f.status = 'verified' AND f.deleted_at IS NULL
-               AND p.status = 'ready' AND p.archived_at IS NULL ORDER BY r.ended_at, r.id LIMIT 100")
-            .fetch_all(c).await)?;
-        later.retain(|run| run.settings.after_work == AfterWork::Merge);
-        let held: HashSet<FeatureId> = later.iter().flat_map(|run| &run.holds).map(|held| held.feature_id).collect();
-        let held: Vec<FeatureId> = held.into_iter().collect();
-        let mut merged: HashSet<FeatureId> = HashSet::new();
-        for held in held.chunks(AT_ONCE) {
-            let rows: Vec<(FeatureId,)> = read!(self, c => named(MERGED, held).build_query_as().fetch_all(c).await)?;
-            merged.extend(rows.into_iter().map(|(id,)| id));
-        }
-        let due = later.into_iter().filter(|run| run.holds.iter().all(|held| merged.contains(&held.feature_id)));
-        Ok(due
-            .map(|Later { feature_id: feature, id: run, member_id: member, model, .. }| DueMerge {
-                feature,
-                run,
-                member,
-                model,
-            })
-            .collect())
+               AND p.status = 'ready' AND p.archived_at IS NULL AND p.settings ->> 'afterWork' = $1
+               AND NOT EXISTS (SELECT 1 FROM {held} WHERE b.status IS NULL OR b.status <> $2)
+             ORDER BY r.ended_at, r.id LIMIT $3"
+        );
+        let most = i64::try_from(AT_ONCE + passed.len()).unwrap_or(i64::MAX);
+        let mut due: Vec<DueMerge> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(AfterWork::Merge)
+            .bind(FeatureStatus::Completed).bind(most).fetch_all(c).await)?;
+        due.retain(|due| !passed.contains(&due.feature));
+        Ok(due)
+    }
+
+    /// Has a card's verified work no longer be merged by itself, because somebody merges it by hand now. Nothing where that was
+    /// not to happen.
+    ///
+    /// # Errors
+    /// [`StoreError::Illegal`] when the card is not to be merged, or no longer; [`StoreError::NotFound`].
+    pub async fn take_merge_in_hand(&self, id: FeatureId) -> Result<Option<InHand>, StoreError> {
+        let mut tx = self.begin().await?;
+        let (feature, run) = self.locked_with_run(&mut tx, id).await?;
+        feature.card.after(Move::Merge)?;
+        let taken = on!(tx, c => sqlx::query("UPDATE runs SET merge_later = FALSE WHERE id = $1 AND merge_later")
+            .bind(run.id).execute(c).await.rows())?;
+        self.commit(tx).await?;
+        Ok((taken == 1).then_some(InHand { run: run.id, attempt: run.attempt }))
+    }
+
+    /// Has it be merged by itself after all, unless it went on since.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn leave_merge(&self, hand: InHand) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        on!(tx, c => sqlx::query("UPDATE runs SET merge_later = TRUE WHERE id = $1 AND attempt = $2 AND status = $3")
+            .bind(hand.run).bind(hand.attempt).bind(RunStatus::Waiting).execute(c).await.rows())?;
+        self.commit(tx).await
     }
 
     /// Puts such work in the queue: its checks run on it together with the branch as it is, and it is merged. It no longer belongs
     /// to auto mode, since a person's merge has let it go on. False when somebody else has taken it in hand, or up.
     ///
     /// # Errors
-    /// When the database fails; [`StoreError::Refused`] when its member may run nothing any more.
+    /// When the database fails; [`StoreError::Refused`] when its member may run nothing any more; [`StoreError::Archived`].
     pub async fn take_up_merge(&self, due: &DueMerge) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         self.runner(&mut tx, due.member).await?;
@@ -86,6 +107,7 @@ impl Store {
             .bind(due.run).bind(RunStatus::Queued).bind(RunIntent::Work).bind(self.now()).bind(RunStatus::Waiting)
             .bind(due.member).execute(c).await.rows())?;
         let feature = self.locked_feature(&mut tx, due.feature).await?;
+        self.held_project(&mut tx, former.project_id).await?;
         if done != 1 || feature.card.run_id != Some(due.run) || feature.card.status != FeatureStatus::Verified {
             return Ok(false);
         }

@@ -23,7 +23,6 @@ use crate::{Backend, NewRun, Rows, Store, StoreError, Tx, on, read};
 
 pub use evening::{CardFacts, Evening, Foretold};
 pub use night::{Night, Queued};
-pub(crate) use wishes::{AT_ONCE, named};
 pub use wishes::{WaitingPlan, Wish};
 
 pub(crate) const COLUMNS: &str =

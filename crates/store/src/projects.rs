@@ -52,11 +52,14 @@ pub struct ProjectSummary {
     pub counts: BTreeMap<FeatureStatus, i64>,
 }
 
+/// Projects of a member whose repositories are being made, at most, when another one is to be cloned.
+const PREPARING: i64 = 10;
+
 impl Store {
     /// Adds a project whose repository is yet to be prepared.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] when the name is in use.
+    /// [`StoreError::Taken`] when the name is in use; [`StoreError::TooManyPreparing`] for one that is to be cloned.
     pub async fn create_project(&self, new: NewProject) -> Result<Project, StoreError> {
         self.create_project_as(ProjectId::new(), new, None).await
     }
@@ -74,6 +77,16 @@ impl Store {
     ) -> Result<Project, StoreError> {
         let now = self.now();
         let mut tx = self.begin().await?;
+        if matches!(new.source, ProjectSource::Clone { .. }) {
+            // Locked, so that of many at once each counts those before it.
+            self.locked_member(&mut tx, new.created_by).await?;
+            let (preparing,): (i64,) = on!(tx, c => sqlx::query_as(
+                "SELECT count(*) FROM projects WHERE status = 'preparing' AND archived_at IS NULL AND created_by = $1")
+                .bind(new.created_by).fetch_one(c).await)?;
+            if preparing >= PREPARING {
+                return Err(StoreError::TooManyPreparing { most: PREPARING });
+            }
+        }
         let sql = format!(
             "INSERT INTO projects (id, name, source, status, default_branch, settings, created_by, created_at, updated_at)
              VALUES ($1, $2, $3, $4, 'main', $5, $6, $7, $7) RETURNING {COLUMNS}"
@@ -259,17 +272,6 @@ impl Store {
         let sql =
             format!("SELECT {COLUMNS} FROM projects WHERE status = 'preparing' AND archived_at IS NULL LIMIT 1000");
         Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(c).await)?)
-    }
-
-    /// How many repositories are still to be made of those that this member asked for.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn count_preparing(&self, member: MemberId) -> Result<i64, StoreError> {
-        let (count,): (i64,) = read!(self, c => sqlx::query_as(
-            "SELECT count(*) FROM projects WHERE status = 'preparing' AND archived_at IS NULL AND created_by = $1")
-            .bind(member).fetch_one(c).await)?;
-        Ok(count)
     }
 
     /// The projects in the order of their making, after `after`, at most `limit`, each with its cards counted.

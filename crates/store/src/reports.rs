@@ -43,6 +43,8 @@ pub struct UntoldRun {
     pub title: String,
     pub card_status: FeatureStatus,
     pub stage: Option<Stage>,
+    /// Files of its card that were changed.
+    pub files_changed: i64,
     /// Whether it is still its card's run.
     pub current: bool,
 }
@@ -119,7 +121,7 @@ impl Store {
         Ok(read!(self, c => sqlx::query_as(
             "SELECT r.id, r.feature_id, r.project_id, r.status, r.created_at, r.ended_at, r.parked_until, r.parked_reason, r.parked_for, r.error,
                r.input_tokens + r.output_tokens + r.cache_read_tokens + r.cache_write_tokens - r.told_tokens AS tokens,
-               r.cost_micros - r.told_cost_micros AS cost_micros, f.number, f.title, f.status AS card_status, f.stage,
+               r.cost_micros - r.told_cost_micros AS cost_micros, f.number, f.title, f.status AS card_status, f.stage, f.files_changed,
                coalesce(f.run_id = r.id, FALSE) AND f.deleted_at IS NULL AS current
              FROM runs r JOIN features f ON f.id = r.feature_id
              WHERE r.member_id = $1 AND r.untold

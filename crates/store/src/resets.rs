@@ -4,7 +4,6 @@ use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::member::Member;
 use guildhall_types::{DateTime, MemberId, ResetId};
 
-use crate::members::COLUMNS;
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
 /// What holds of a link that can be used at the moment that is bound as `$1`.
@@ -35,12 +34,13 @@ impl Store {
         let mut tx = self.begin().await?;
         if new.created_by != new.member_id {
             let missing = || StoreError::NotFound { what: "member" };
-            // Locked, so that whatever ends the right takes this back or is seen here.
-            let maker = self.locked_member(&mut tx, new.created_by).await?.ok_or_else(missing)?;
-            let sql = format!("SELECT {COLUMNS} FROM members WHERE id = $1");
-            let member: Option<Member> =
-                on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(new.member_id).fetch_optional(c).await)?;
-            maker.may_manage(&member.ok_or_else(missing)?)?;
+            // Both locked, in one order for everybody, so that whatever ends the right takes this back or is seen here: the one
+            // may no longer manage others, or the other be above that.
+            let (first, second) = (new.created_by.min(new.member_id), new.created_by.max(new.member_id));
+            let one = self.locked_member(&mut tx, first).await?.ok_or_else(missing)?;
+            let other = self.locked_member(&mut tx, second).await?.ok_or_else(missing)?;
+            let (maker, member) = if first == new.created_by { (one, other) } else { (other, one) };
+            maker.may_manage(&member)?;
         }
         self.insert_reset(&mut tx, new).await?;
         self.commit(tx).await
@@ -95,6 +95,14 @@ impl Store {
     pub(crate) async fn revoke_resets_by(&self, tx: &mut Tx, member: MemberId) -> Result<(), StoreError> {
         let sql =
             format!("UPDATE password_resets SET revoked_at = $1 WHERE {OPEN} AND created_by = $2 AND member_id <> $2");
+        on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(self.now()).bind(member).execute(c).await.rows())?;
+        Ok(())
+    }
+
+    /// Ends the links of a member that others have made: who could manage the member once could still be it with them.
+    pub(crate) async fn revoke_resets_of_others(&self, tx: &mut Tx, member: MemberId) -> Result<(), StoreError> {
+        let sql =
+            format!("UPDATE password_resets SET revoked_at = $1 WHERE {OPEN} AND member_id = $2 AND created_by <> $2");
         on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(self.now()).bind(member).execute(c).await.rows())?;
         Ok(())
     }

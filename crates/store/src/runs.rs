@@ -270,6 +270,8 @@ impl Store {
         let mut tx = self.begin().await?;
         let (feature, run) = self.locked_with_run(&mut tx, id).await?;
         self.move_feature(&mut tx, &feature, Move::Approve).await?;
+        // What a person verified, a person merges.
+        on!(tx, c => sqlx::query("UPDATE runs SET merge_later = FALSE WHERE id = $1").bind(run.id).execute(c).await.rows())?;
         tx.note(note(AuditAction::Verify, id, run.id));
         let text = "Somebody found the work good. It is ready to be merged.";
         tx.tell(Tell::of_card(NotificationKind::CardVerified, &feature.card, &run, text));

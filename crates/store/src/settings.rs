@@ -41,7 +41,7 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// Changes several settings at once by what they are, or none. `change` is told each one's value, and nothing for one that was
+    /// Changes several settings at once by what they are, or none; those that stay as they were are not written. `change` is told each one's value, and nothing for one that was
     /// never set; nobody else changes them meanwhile.
     ///
     /// # Errors
@@ -56,8 +56,11 @@ impl Store {
         for (name, value) in names.iter().zip(&mut values) {
             *value = self.locked_setting(&mut tx, name).await?;
         }
-        for (name, value) in names.iter().zip(&change(values)?) {
-            self.write_setting(&mut tx, name, value).await?;
+        let before = values.clone();
+        for ((name, value), before) in names.iter().zip(&change(values)?).zip(before) {
+            if before.as_ref() != Some(value) {
+                self.write_setting(&mut tx, name, value).await?;
+            }
         }
         Ok(self.commit(tx).await?)
     }

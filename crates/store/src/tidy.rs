@@ -261,6 +261,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn forget_files_of_chat(&self, id: FeatureId) -> Result<(), StoreError> {
+        self.forget_files_of(id).await
+    }
+
+    async fn forget_files_of(&self, id: FeatureId) -> Result<(), StoreError> {
         loop {
             let mut tx = self.begin_light().await?;
             let more = forget_files(&mut tx, "feature_id", id.0).await?;
@@ -284,6 +288,20 @@ impl Store {
             self.forget_files_of_chat(*chat).await?;
         }
         Ok(chats.len())
+    }
+
+    /// Deletes the files of cards that were deleted before this moment. Returns how many cards had some.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_files_of_deleted_cards(&self, before: DateTime) -> Result<usize, StoreError> {
+        let cards: Vec<(FeatureId,)> = read!(self, c => sqlx::query_as(
+            "SELECT id FROM features WHERE kind <> 'chat' AND deleted_at < $1
+               AND EXISTS (SELECT 1 FROM attachments a WHERE a.feature_id = features.id)").bind(before).fetch_all(c).await)?;
+        for (card,) in &cards {
+            self.forget_files_of(*card).await?;
+        }
+        Ok(cards.len())
     }
 
     /// How many runs were closed before this moment whose refs were not looked through.

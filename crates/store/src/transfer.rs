@@ -106,6 +106,8 @@ pub struct TableSum {
 pub struct Named {
     /// The projects, by name.
     pub projects: BTreeMap<ProjectId, String>,
+    /// Those of them that have a repository, if nothing is lost: that are ready to be worked on, and not archived.
+    pub ready: BTreeSet<ProjectId>,
     /// The commits that rows name, in each project's repository.
     pub commits: BTreeMap<ProjectId, BTreeSet<String>>,
     /// Where the work of runs stands that may still go on.
@@ -174,6 +176,9 @@ impl Named {
             "projects" => {
                 if let (Some(id), Some(name)) = (id("id"), text("name")) {
                     self.projects.insert(ProjectId(id), name);
+                    if text("status").as_deref() == Some("ready") && text("archived_at").is_none() {
+                        self.ready.insert(ProjectId(id));
+                    }
                 }
             }
             "features" => {

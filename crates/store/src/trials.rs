@@ -34,7 +34,7 @@ impl Store {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
              ON CONFLICT (project_id) DO UPDATE SET id = excluded.id, member_id = excluded.member_id,
                commit_id = excluded.commit_id, status = excluded.status, checks = excluded.checks, total = excluded.total,
-               problem = NULL, started_at = excluded.started_at, seen_at = excluded.seen_at, ended_at = NULL
+               problem = NULL, stop_why = NULL, started_at = excluded.started_at, seen_at = excluded.seen_at, ended_at = NULL
              WHERE check_trials.status <> $5 OR check_trials.seen_at < $9
              RETURNING {COLUMNS}"
         );
@@ -68,14 +68,27 @@ impl Store {
         Ok(done == 1)
     }
 
-    /// Notes that a member stops a trial, for the audit.
+    /// Has a trial be stopped by the server on which it runs.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn note_trial_stop(&self, trial: &Trial) -> Result<(), StoreError> {
+    pub async fn stop_trial(&self, trial: &Trial, why: &str) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        on!(tx, c => sqlx::query("UPDATE check_trials SET stop_why = coalesce(stop_why, $3) WHERE project_id = $1 AND id = $2")
+            .bind(trial.project_id).bind(trial.id).bind(crate::clean(why)).execute(c).await.rows())?;
         tx.note(Note::new(AuditAction::StopChecks).on(AuditObject::Project, trial.project_id).with("trial", trial.id));
         self.commit(tx).await
+    }
+
+    /// Why a trial is to stop, if somebody wishes that.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn trial_stopped(&self, trial: &Trial) -> Result<Option<String>, StoreError> {
+        let row: Option<(Option<String>,)> = read!(self, c => sqlx::query_as(
+            "SELECT stop_why FROM check_trials WHERE project_id = $1 AND id = $2").bind(trial.project_id).bind(trial.id)
+            .fetch_optional(c).await)?;
+        Ok(row.and_then(|(why,)| why))
     }
 
     /// The project's latest trial. One whose process is gone is shown as broken off.

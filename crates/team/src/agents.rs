@@ -8,12 +8,12 @@ use guildhall_types::agent::{
 };
 use guildhall_types::feature::ThinkingLevel;
 use guildhall_types::member::{ChangeRefused, Member};
-use guildhall_types::{AgentId, MemberId};
+use guildhall_types::{AgentId, MemberId, mcp};
 
 use crate::cards::{line, model, text};
 use crate::{By, Team, TeamError};
 
-/// Characters of the name of a tool or of a server at most.
+/// Characters of the name of a tool of ours or of a server at most.
 const WORD: usize = 64;
 
 /// An agent as a member defines it; what is left out is empty.
@@ -331,11 +331,16 @@ fn check_servers(servers: Vec<AgentServer>) -> Result<Vec<AgentServer>, TeamErro
     }
     for server in &servers {
         let tools = server.enabled_tools.as_deref().unwrap_or_default();
-        if !is_word(&server.server_id) || tools.len() > TOOLS || !tools.iter().all(|tool| is_word(tool)) {
-            return Err(TeamError::invalid(
-                "mcpServers",
-                "name servers and tools by letters, digits and _ - . : alone, of at most 64 characters",
-            ));
+        if !is_word(&server.server_id) {
+            let message = "name servers by letters, digits and _ - . : alone, of at most 64 characters";
+            return Err(TeamError::invalid("mcpServers", message));
+        }
+        // As many, and called as oddly, as a server may have them.
+        if tools.len() > mcp::TOOLS || !tools.iter().all(|tool| mcp::is_tool_name(tool)) {
+            let (most, longest) = (mcp::TOOLS, mcp::TOOL_NAME);
+            let message =
+                format!("name at most {most} tools of a server, by 1 to {longest} characters that can be seen");
+            return Err(TeamError::invalid("mcpServers", message));
         }
     }
     Ok(servers)
@@ -403,5 +408,18 @@ mod tests {
         assert!(check_tools(vec![tool("read"), tool("read")]).is_err());
         assert!(check_tools(vec![tool("rm -rf")]).is_err());
         assert!(check_tools(vec![tool("")]).is_err());
+    }
+
+    #[test]
+    fn every_tool_that_a_server_may_have_can_be_chosen() {
+        let chosen = |tools: Vec<String>| {
+            check_servers(vec![AgentServer { server_id: "docs".to_owned(), enabled_tools: Some(tools) }])
+        };
+        assert!(chosen(vec!["a.b/c d".to_owned(), "Größe".to_owned(), "x".repeat(mcp::TOOL_NAME)]).is_ok());
+        assert!(chosen((0..mcp::TOOLS).map(|n| format!("tool{n}")).collect()).is_ok());
+        assert!(chosen((0..=mcp::TOOLS).map(|n| format!("tool{n}")).collect()).is_err());
+        for bad in [String::new(), "a\u{200b}b".to_owned(), "x".repeat(mcp::TOOL_NAME + 1)] {
+            assert!(chosen(vec![bad]).is_err());
+        }
     }
 }

@@ -4,6 +4,7 @@ use guildhall_git::{Repo, check_branch};
 use guildhall_store::{FeaturePatch, NewFeature, NewRun};
 use guildhall_types::agent::{Agent, AgentStatus, Briefing};
 use guildhall_types::feature::{Feature, PlanningMode, ThinkingLevel};
+use guildhall_types::knowledge::plain::plain;
 use guildhall_types::member::Member;
 use guildhall_types::run::{CheckKind, CheckStatus, Run};
 use guildhall_types::{AgentId, FeatureId, MemberId, ProjectId};
@@ -320,12 +321,10 @@ fn branch(name: Option<String>) -> Result<Option<String>, TeamError> {
     Ok(name)
 }
 
-/// A title made of a description: its first line without Markdown's marks, cut at a word.
+/// A title made of a description: its first line without Markdown's marks, as nothing draws them in a title, cut at a word.
 pub(crate) fn title_of(description: &str) -> String {
-    let first = description
-        .lines()
-        .map(|line| line.trim_start_matches(['#', '-', '*', '>', ' ']))
-        .find(|line| !line.is_empty());
+    let plain = plain(description);
+    let first = plain.lines().map(str::trim).find(|line| !line.is_empty());
     let first: String = first.unwrap_or("A feature").chars().filter(|c| !c.is_control()).collect();
     if first.chars().count() <= MADE_TITLE {
         return first;
@@ -360,6 +359,12 @@ mod tests {
     fn a_title_is_made_of_the_first_line() {
         assert_eq!(title_of("## Add a command\n\nIt prints."), "Add a command");
         assert_eq!(title_of("\n\n- do this"), "do this");
+        // Nothing draws Markdown in a title.
+        let marked = "> Why does `todo done` **never** end? See [the list](https://example.com/a_b) and `snake_case`.";
+        assert_eq!(title_of(marked), "Why does todo done never end? See the list and snake_case.");
+        assert_eq!(title_of("```sh\nmake test\n```\nfails"), "make test");
+        assert_eq!(title_of("2 * 3 * 4 is `24"), "2 * 3 * 4 is `24");
+        assert_eq!((title_of("***").as_str(), title_of("``` \n```").as_str()), ("A feature", "A feature"));
         let long = title_of(&"word ".repeat(60));
         assert!(long.ends_with("word…") && long.chars().count() <= MADE_TITLE + 1, "{long}");
         assert!(title_of(&"é".repeat(200)).ends_with('…'));

@@ -38,6 +38,11 @@ impl Team {
         all
     }
 
+    /// The hosts of these certificates, whether or not they can be looked at.
+    pub fn certificate_hosts(&self) -> Vec<String> {
+        self.shown().into_iter().map(|(host, _)| host).collect()
+    }
+
     /// The names for which browsers are shown a certificate, and an address of each.
     fn shown(&self) -> Vec<(String, Url)> {
         let public = self.base.parse::<Url>().ok().filter(|url| url.scheme() == "https");

@@ -24,6 +24,9 @@ use crate::{Team, TeamError, TokenAnswer};
 
 /// What a token for use begins with, so that people and scanners know it when they see it.
 pub const ACCESS_PREFIX: &str = "guildmcp_";
+/// Parts a token for use from the scopes that it is for, where those are not all that the member allowed. They are a part of what
+/// is hashed, so that nobody changes them.
+const NARROWED: char = '.';
 /// What a token for getting new ones begins with.
 pub const REFRESH_PREFIX: &str = "guildmcr_";
 /// A code is good for so long.
@@ -36,7 +39,8 @@ const REFRESH: Duration = Duration::days(30);
 const UNUSED: Duration = Duration::days(1);
 /// What ended is kept for so long, to tell a stolen token from an unknown one.
 const ENDED: Duration = Duration::days(90);
-/// Programs that wait for being connected, at most.
+/// Programs that wait for being connected, at most; those that wait longest make room. What one network may register in a minute
+/// leaves a program the better part of an hour for it.
 const WAITING: i64 = 500;
 /// Programs that a member can have connected.
 const MOST: i64 = 50;
@@ -88,8 +92,7 @@ impl Team {
     /// Registers a program that calls itself `name`.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`] `redirect_uris` or `client_name`; [`TeamError::Conflict`] `too-many-clients` when too many
-    /// programs wait for being connected.
+    /// [`TeamError::Invalid`] `redirect_uris` or `client_name`.
     pub async fn register_client(&self, name: &str, redirect_uris: &[String]) -> Result<OauthClient, TeamError> {
         let name = name.trim();
         if !(1..=NAME).contains(&name.chars().count()) || guildhall_types::audit::plain(name) != name {
@@ -103,12 +106,7 @@ impl Team {
         }
         let now = self.clock.now();
         let bounds = ClientBounds { most: WAITING, unused_since: now - UNUSED, ended_since: now - ENDED };
-        let client = self.store.register_client(name, redirect_uris, bounds).await?.ok_or_else(|| {
-            TeamError::conflict(
-                "too-many-clients",
-                "too many programs have registered lately without being connected; try again later",
-            )
-        })?;
+        let client = self.store.register_client(name, redirect_uris, bounds).await?;
         tracing::info!(client = %client.id, "a program registered");
         Ok(client)
     }
@@ -194,7 +192,7 @@ impl Team {
         if !here.is_resource(&grant.resource) {
             return Err(NoTokens::Resource);
         }
-        let (pair, new) = self.new_pair(grant);
+        let (pair, new) = self.new_pair(grant, None);
         if !self.store.exchange_code(&hash, grant, new).await? {
             let now = self.store.client_code(&hash).await?;
             if now.is_some_and(|now| now.used_at.is_some()) {
@@ -205,7 +203,8 @@ impl Team {
         Ok(pair)
     }
 
-    /// Exchanges a refresh token for the next pair. One that is shown twice was stolen, and ends the connection.
+    /// Exchanges a refresh token for the next pair. One that is shown twice was stolen, and ends the connection. A program may ask
+    /// for a token for use that is good for less; the next refresh token is good for all again (RFC 6749, section 6).
     ///
     /// # Errors
     /// [`NoTokens`].
@@ -229,13 +228,13 @@ impl Team {
             self.reused(grant, "a refresh token was shown twice", origin).await?;
             return Err(NoTokens::Grant(AGAIN));
         }
-        if scopes.is_some_and(|scopes| scopes.iter().any(|scope| !grant.scopes.contains(scope))) {
+        if scopes.is_some_and(|asked| asked.is_empty() || asked.iter().any(|scope| !grant.scopes.contains(scope))) {
             return Err(NoTokens::Scope);
         }
         if !here.is_resource(&grant.resource) {
             return Err(NoTokens::Resource);
         }
-        let (pair, new) = self.new_pair(grant);
+        let (pair, new) = self.new_pair(grant, scopes);
         let hash = token_hash(refresh);
         if !self.store.rotate_tokens(&hash, grant, new).await? {
             let now = self.store.client_token(&hash).await?;
@@ -255,7 +254,10 @@ impl Team {
         let found = self.found_token(token, ACCESS_PREFIX).await?.filter(|found| !found.refresh);
         let Some(found) = found else { return Ok(TokenAnswer::Unknown) };
         let now = self.clock.now();
-        let grant = found.grant;
+        let mut grant = found.grant;
+        if let Some((_, only)) = token.split_once(NARROWED) {
+            grant.scopes.retain(|scope| only.split(NARROWED).any(|word| word == scope.as_str()));
+        }
         let why = match &grant {
             grant if grant.member.disabled_at.is_some() => Some("the member is disabled"),
             grant if grant.revoked_at.is_some() => Some("the program was disconnected"),
@@ -322,13 +324,21 @@ impl Team {
         Ok(())
     }
 
-    fn new_pair(&self, grant: &Grant) -> (Pair, NewPair) {
+    /// A pair for all that the member allowed, or with a token for use that is good for `only` these.
+    fn new_pair(&self, grant: &Grant, only: Option<&[Scope]>) -> (Pair, NewPair) {
         let now: DateTime = self.clock.now();
-        let pair = Pair {
-            access: format!("{ACCESS_PREFIX}{}", new_token()),
-            refresh: format!("{REFRESH_PREFIX}{}", new_token()),
-            scopes: grant.scopes.clone(),
-        };
+        let mut scopes = grant.scopes.clone();
+        let mut access = format!("{ACCESS_PREFIX}{}", new_token());
+        if let Some(only) = only {
+            scopes.retain(|scope| only.contains(scope));
+        }
+        if scopes != grant.scopes {
+            for scope in &scopes {
+                access.push(NARROWED);
+                access.push_str(scope.as_str());
+            }
+        }
+        let pair = Pair { access, refresh: format!("{REFRESH_PREFIX}{}", new_token()), scopes };
         let new = NewPair {
             access_hash: token_hash(&pair.access),
             access_ends: now + ACCESS,

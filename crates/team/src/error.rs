@@ -4,10 +4,12 @@ use guildhall_store::StoreError;
 use guildhall_types::knowledge::{KnowledgeItem, SimilarItem};
 use guildhall_types::run::HeldCard;
 
+use crate::knowledge::FailedFile;
 use crate::mail::Undelivered;
 use crate::vault::VaultError;
 
-/// Why a deed did not happen. Nothing was half done, but that work which others are built on may be merged and they not.
+/// Why a deed did not happen. Nothing was half done, but for one thing: of a card and those that it is built on, which are merged
+/// one after another, those before the one that failed stay merged, and the error names them.
 #[derive(Debug, thiserror::Error)]
 pub enum TeamError {
     /// A value that was given cannot be used.
@@ -66,6 +68,9 @@ pub enum TeamError {
         /// What it holds.
         similar: Vec<SimilarItem>,
     },
+    /// Files of an import that cannot come in, so that none of the others did.
+    #[error("{}; mend them or leave them out", faults(.0))]
+    FaultyFiles(Vec<FailedFile>),
     /// Somebody changed an item of the hub in between.
     #[error("somebody else changed it in between (it is now at version {}); look at both and save again", .current.common.version)]
     KnowledgeChanged {
@@ -128,6 +133,17 @@ impl TeamError {
     pub fn internal(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Internal { what, source: Box::new(source) }
     }
+}
+
+/// The files that are named in a sentence at most; the others are told beside it.
+const NAMED: usize = 3;
+
+fn faults(files: &[FailedFile]) -> String {
+    let named = files.iter().take(NAMED).map(|FailedFile { file, why }| format!("{file}: {why}"));
+    let more = files.len().saturating_sub(NAMED);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    let faulty = if files.len() == 1 { "a file is" } else { "files are" };
+    format!("{faulty} faulty, and none came in: {}", named.chain(more).collect::<Vec<_>>().join("; "))
 }
 
 fn titles(similar: &[SimilarItem]) -> String {

@@ -5,12 +5,14 @@
 mod changes;
 mod drive;
 
+use std::collections::HashMap;
+
 use guildhall_store::{Advanced, ExecutionRecord, NewExecution, Texts};
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::member::Member;
 use guildhall_types::system::{
-    Action, Execution, ExecutionState, ExecutionView, Happened, OUTPUT, StepKind, StepView, SystemStatus,
-    SystemStepStatus, advance, wake_at,
+    Action, Execution, ExecutionState, ExecutionTask, ExecutionView, Happened, OUTPUT, StepKind, StepState, StepView,
+    SystemStatus, SystemStepStatus, advance, wake_at,
 };
 use guildhall_types::{ExecutionId, FeatureId, ProjectId, SystemId};
 use serde_json::Value;
@@ -62,21 +64,30 @@ impl Team {
         Ok(self.store.create_execution(&new).await?)
     }
 
-    /// An execution whole.
+    /// An execution, with how its steps stand.
     ///
     /// # Errors
     /// [`TeamError::NotFound`].
     pub async fn execution(&self, id: ExecutionId) -> Result<ExecutionView, TeamError> {
-        let ExecutionRecord { execution, definition, input, state } = self.record(id, Texts::All).await?;
-        let tasks = self.store.execution_tasks(id).await?;
-        let steps = state.steps.into_iter().map(|state| {
-            let tasks: Vec<_> = tasks.iter().filter(|task| task.step_key == state.key).cloned().collect();
-            let (tokens, cost_micros) =
-                tasks.iter().fold((0, 0), |(tokens, cost), task| (tokens + task.tokens, cost + task.cost_micros));
-            StepView { state, tasks, tokens, cost_micros }
+        let ExecutionRecord { execution, definition, input, state } = self.record(id, Texts::Whole).await?;
+        let mut tasks: HashMap<String, Vec<ExecutionTask>> = HashMap::new();
+        for task in self.store.execution_tasks(id).await? {
+            tasks.entry(task.step_key.clone()).or_default().push(task);
+        }
+        let steps = state.steps.into_iter().map(|step| {
+            let of_it = tasks.remove(&step.key).unwrap_or_default();
+            StepView::new(step, of_it)
         });
         let steps = steps.collect();
         Ok(ExecutionView { execution, definition, input, output: state.output, steps })
+    }
+
+    /// A step of an execution, with what it was given and gave.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`].
+    pub async fn execution_step(&self, id: ExecutionId, key: &str) -> Result<StepState, TeamError> {
+        self.store.execution_step(id, key).await?.ok_or(TeamError::NotFound { what: "step" })
     }
 
     /// A person looked at what a step shows: it is good, or goes back with a word. `rounds` says which time it was looked at: how
@@ -110,7 +121,7 @@ impl Team {
                 true => Ok(()),
                 false => Err(TeamError::conflict(
                     "step-changed",
-                    "what this step shows was changed meanwhile; look at it again",
+                    "what this step shows was changed meanwhile; look at it again, and give `rounds` as it says by then",
                 )),
             }
         })
@@ -142,7 +153,10 @@ impl Team {
         for _ in 0..TRIES {
             let record = self.record(id, Texts::Open).await?;
             may(&record)?;
-            let Some(done) = self.go_on(&record, std::slice::from_ref(happened), Some(note.clone())).await? else {
+            // Or what follows would end steps by the time that their work had when somebody last looked.
+            let mut happened = vec![happened.clone()];
+            happened.extend(self.due(&record).await?);
+            let Some(done) = self.go_on(&record, &happened, Some(note.clone())).await? else {
                 continue;
             };
             if done.status.is_over()

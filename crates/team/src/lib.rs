@@ -49,6 +49,7 @@ mod sign_up;
 mod systems;
 mod throttle;
 pub mod tokens;
+mod turns;
 mod usage;
 pub mod vault;
 mod waiting;
@@ -99,7 +100,6 @@ use guildhall_llm::{Caller, Client};
 use guildhall_store::Store;
 use guildhall_types::Clock;
 use guildhall_types::audit::Actor;
-use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::mail::Mailer;
@@ -133,9 +133,11 @@ pub struct Team {
     base: Arc<str>,
     /// The names under which pages of services are shown by HTTPS, and one address of them.
     pages: Option<Arc<(String, Url)>>,
+    /// Which backups are to be there, if any are.
+    backups: Option<Arc<backup::PlannedBackups>>,
     caller: Arc<OnceLock<Caller>>,
     /// Clones that this node may make at once.
-    clones: Arc<Semaphore>,
+    clones: Arc<turns::Turns>,
     /// What came of putting works together.
     tried: Arc<footing::Tried>,
 }
@@ -163,8 +165,9 @@ impl Team {
             mail: None,
             base: Arc::from(""),
             pages: None,
+            backups: None,
             caller: Arc::default(),
-            clones: Arc::new(Semaphore::new(projects::CLONES)),
+            clones: Arc::new(turns::Turns::new(projects::CLONES)),
             tried: Arc::default(),
         }
     }

@@ -12,8 +12,8 @@ use guildhall_git::Blob;
 use guildhall_store::{McpLook, McpSecrets, McpServerPatch, NewMcpServer, SeenTool, mcp_identity};
 use guildhall_types::knowledge::secrets;
 use guildhall_types::mcp::{
-    LINE, McpProposal, McpServer, McpShape, McpTransport, McpValue, NAME, SECONDS, SECRET, TOOLS, USUAL_SECONDS, VALUE,
-    VALUES, is_server_name, proposals,
+    LINE, McpProposal, McpServer, McpShape, McpTransport, McpValue, NAME, SECONDS, SECRET, SERVERS, TOOLS,
+    USUAL_SECONDS, VALUE, VALUES, is_server_name, proposals,
 };
 use guildhall_types::member::Member;
 use guildhall_types::secret::{is_taken, taken_fault};
@@ -157,7 +157,9 @@ impl Team {
         let transport = wishes.transport.map(|transport| self.check_transport(transport)).transpose()?;
         let moved = transport.as_ref().is_some_and(|transport| *transport != old.transport);
         let from = (transport.is_some() || wishes.values.is_some()).then(|| Box::new(old.clone()));
-        let (enabled, trusted) = (wishes.enabled, wishes.trusted);
+        // Trust was given to what is at the old place. Whoever moves it may say that they trust what is at the new one.
+        let trusted = wishes.trusted.or((moved && old.trusted).then_some(false));
+        let enabled = wishes.enabled;
         let patch =
             McpServerPatch { name, transport, timeout_seconds, enabled, trusted, from, ..McpServerPatch::default() };
         if wishes.values.is_none() && !moved {
@@ -199,7 +201,7 @@ impl Team {
         let (project, repo) = self.ready_project(project).await?;
         let Some(tip) = repo.branch(&project.default_branch).await? else { return Ok(Vec::new()) };
         let Some(Blob::Bytes(bytes)) = repo.file_at(&tip, FILE, FILE_SIZE).await? else { return Ok(Vec::new()) };
-        let servers = self.store.mcp_servers(Some(project.id)).await?;
+        let servers = self.store.mcp_server_lines(Some(project.id), None, SERVERS).await?;
         let known: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
         Ok(proposals(&String::from_utf8_lossy(&bytes), &known))
     }

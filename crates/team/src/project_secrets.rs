@@ -8,12 +8,10 @@ use guildhall_git::{Diff, Oid, Repo};
 use guildhall_store::{NewProjectSecret, PutSecret, project_secret_identity};
 use guildhall_types::ProjectId;
 use guildhall_types::blot::Blot;
-use guildhall_types::member::Member;
-use guildhall_types::rights::MemberRight;
 use guildhall_types::secret::{self, ProjectSecret, SecretUse};
 use zeroize::Zeroizing;
 
-use crate::{Team, TeamError};
+use crate::{By, Team, TeamError};
 
 /// Characters that are shown of a secret, and how many it has at least before any are.
 const HINT: usize = 4;
@@ -53,7 +51,7 @@ impl Team {
     /// place, unless this one administers the team; [`TeamError::NotFound`] when the project is gone.
     pub async fn put_project_secret(
         &self,
-        member: &Member,
+        by: By<'_>,
         project: ProjectId,
         name: &str,
         value: &str,
@@ -81,8 +79,8 @@ impl Team {
                 secret,
                 hint: hint(value),
                 uses: uses.clone(),
-                put_by: member.id,
-                over_others: member.role.may(MemberRight::Administer),
+                put_by: by.member.id,
+                over_others: by.administers,
                 most: secret::MOST as i64,
                 most_bytes: secret::TOGETHER as i64,
             };
@@ -112,14 +110,9 @@ impl Team {
     /// # Errors
     /// [`TeamError::NotFound`]; [`TeamError::NotYours`] where another member put it in place, unless this one administers the
     /// team.
-    pub async fn delete_project_secret(
-        &self,
-        member: &Member,
-        project: ProjectId,
-        name: &str,
-    ) -> Result<(), TeamError> {
-        let by = (!member.role.may(MemberRight::Administer)).then_some(member.id);
-        if self.store.delete_project_secret(project, name, by).await? {
+    pub async fn delete_project_secret(&self, by: By<'_>, project: ProjectId, name: &str) -> Result<(), TeamError> {
+        let own = (!by.administers).then_some(by.member.id);
+        if self.store.delete_project_secret(project, name, own).await? {
             return Ok(());
         }
         let there = self.store.project_secrets(project).await?.iter().any(|secret| secret.name == name);

@@ -14,10 +14,9 @@ use guildhall_types::{MemberId, ProjectId};
 
 use crate::{Team, TeamError, changed, network};
 
-/// Clones that a node makes at once: each may take long, and much of the network and the disk. More wait.
+/// Clones that a node makes at once: each may take long, and much of the network and the disk. More wait, and one place is never
+/// the same member's as all others.
 pub(crate) const CLONES: usize = 3;
-/// Projects of a member whose repositories are being made, at most, when another one is to be cloned.
-const PREPARING: i64 = 10;
 /// Checks that a project may have at most.
 const CHECKS: usize = 20;
 /// Characters that its instructions may have at most.
@@ -28,8 +27,8 @@ impl Team {
     /// is let in is sealed until then.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`] for a bad name or source; [`TeamError::Conflict`] `too-many-clones`; the store's error when the name
-    /// is in use.
+    /// [`TeamError::Invalid`] for a bad name or source; the store's error when the name is in use, or when so many of the member's
+    /// repositories are still being made.
     pub async fn create_project(
         &self,
         member: &Member,
@@ -41,12 +40,6 @@ impl Team {
             ProjectSource::Clone { url } => {
                 let (found, login) = self.places.source(&url)?;
                 let url = if let Source::Remote(address) = found { address } else { url };
-                if self.store.count_preparing(member.id).await? >= PREPARING {
-                    let message = format!(
-                        "the repositories of {PREPARING} of your projects are still being made; wait until one of them is there"
-                    );
-                    return Err(TeamError::conflict("too-many-clones", message));
-                }
                 (ProjectSource::Clone { url }, login)
             }
             other => (other, None),
@@ -97,8 +90,7 @@ impl Team {
             Err(_) => match &project.source {
                 ProjectSource::Clone { url } => {
                     let (source, _) = self.places.source(url)?;
-                    let turn = self.clones.acquire().await;
-                    let _turn = turn.map_err(|error| TeamError::internal("waiting for a turn to clone", error))?;
+                    let _turn = self.clones.of(project.created_by).await;
                     Repo::clone_from(&path, &source, self.login_of(project.id).await?.as_ref(), author).await?
                 }
                 ProjectSource::Empty => {

@@ -332,6 +332,7 @@ fn card(run: &UntoldRun, outcome: Outcome, took: Took, now: DateTime) -> ReportC
     let problem = run.error.clone().filter(|_| outcome == Outcome::Failed);
     let hint = problem.as_ref().map(|problem| problem.hint.clone()).filter(|hint| !hint.is_empty());
     let parked = run.parked_until.filter(|until| run.status == RunStatus::Queued && *until > now);
+    let changed_nothing = outcome.is_built() && run.files_changed == 0;
     ReportCard {
         feature_id: run.feature_id,
         run_id: run.id,
@@ -339,7 +340,8 @@ fn card(run: &UntoldRun, outcome: Outcome, took: Took, now: DateTime) -> ReportC
         number: run.number,
         title: run.title.clone(),
         outcome,
-        next: hint.or_else(|| outcome.next().map(str::to_owned)),
+        changed_nothing,
+        next: hint.or_else(|| outcome.next(changed_nothing).map(str::to_owned)),
         problem,
         reason: run.parked_reason.clone().filter(|_| parked.is_some()),
         until: parked,
@@ -363,7 +365,11 @@ fn line(card: &ReportCard) -> String {
         Outcome::WaitsForServer => "waits for the server",
         Outcome::Rests => "rests until the window opens",
     };
-    let why = card.problem.as_ref().map(|Problem { message, .. }| format!(" {message}")).unwrap_or_default();
+    let why = match &card.problem {
+        Some(Problem { message, .. }) => format!(" {message}"),
+        None if card.changed_nothing => " Changed nothing.".to_owned(),
+        None => String::new(),
+    };
     let next = card.next.as_ref().map(|next| format!(" {next}")).unwrap_or_default();
     format!("#{} {}: {what}.{why}{next}", card.number, card.title)
 }
@@ -374,6 +380,7 @@ fn line_of_not_begun(group: &NotBegun) -> String {
     let why = &group.waiting.message;
     match (group.count, group.cards.first()) {
         (1, Some(card)) => format!("#{} {}: did not begin. {why}", card.number, card.title),
+        (1, None) => format!("One more card did not begin. {why}"),
         (count, None) => format!("{count} more cards did not begin. {why}"),
         (count, Some(_)) => {
             let more = usize::try_from(count).unwrap_or_default().saturating_sub(named.len());

@@ -1,16 +1,17 @@
 //! Systems of agents: those that come with Guildhall, and those that members write.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use guildhall_store::StoreError;
-use guildhall_types::agent::AgentStatus;
+use guildhall_types::agent::{AgentStatus, Briefed};
 use guildhall_types::feature::WorkMode;
 use guildhall_types::member::{ChangeRefused, Member};
 use guildhall_types::project::Project;
 use guildhall_types::system::{
-    AGENTS, AgentRole, Step, System, SystemDefinition, SystemProblem, SystemStatus, validate,
+    AGENTS, AgentRole, Step, System, SystemAgent, SystemDefinition, SystemProblem, SystemStatus, validate,
 };
-use guildhall_types::{DateTime, SystemId};
+use guildhall_types::{AgentId, DateTime, SystemId};
 
 use crate::{By, Team, TeamError};
 
@@ -77,7 +78,7 @@ pub(crate) const fn role_words(role: AgentRole) -> &'static str {
 
 /// The agent of the library that comes with Guildhall for this role: its tools are what an agent of a system has that names
 /// none.
-pub(crate) const fn library_word(role: AgentRole, mode: WorkMode) -> &'static str {
+const fn library_word(role: AgentRole, mode: WorkMode) -> &'static str {
     match (mode, role) {
         (WorkMode::Work, _) => "builder",
         (WorkMode::Read, AgentRole::Reviewer | AgentRole::Validator) => "reviewer",
@@ -202,17 +203,32 @@ impl Team {
         project: &Project,
     ) -> Result<(), TeamError> {
         let reached = self.reachable(member.id).await?;
-        for agent in definition.agents.iter().filter(|agent| works(&definition.workflow, &agent.id)) {
-            let own = match agent.agent_id {
-                Some(id) => self.usable_agent(member.id, id).await?.model.model,
-                None => None,
-            };
-            let wish = agent.model_override.as_deref().map(str::trim).or(own.as_deref());
-            if let Some(error) = self.missing_key(&self.model_of(project, wish, &reached), &reached) {
-                return Err(error);
+        for agent in &definition.agents {
+            for mode in modes(&definition.workflow, &agent.id) {
+                let own = match self.agent_of(agent, mode).await?.0 {
+                    Some(id) => self.usable_agent(member.id, id).await?.model.model,
+                    None => None,
+                };
+                let wish = agent.model_override.as_deref().map(str::trim).or(own.as_deref());
+                if let Some(error) = self.missing_key(&self.model_of(project, wish, &reached), &reached) {
+                    return Err(error);
+                }
             }
         }
         Ok(())
+    }
+
+    /// The agent of the library that works for one of a system's: the one that it names, or the one that comes with Guildhall for
+    /// such work; or else what that was like.
+    pub(crate) async fn agent_of(
+        &self,
+        agent: &SystemAgent,
+        mode: WorkMode,
+    ) -> Result<(Option<AgentId>, Option<Briefed>), TeamError> {
+        match agent.agent_id {
+            Some(id) => Ok((Some(id), None)),
+            None => self.usual_agent(library_word(agent.role, mode)).await,
+        }
     }
 
     /// Whether a system may be kept so: everybody runs an active one, so it has no problems, and no agent that is one member's
@@ -261,12 +277,18 @@ fn of_agent(place: usize, message: &str) -> SystemProblem {
     SystemProblem { path: format!("agents[{place}].agentId"), step_id: None, message: message.to_owned() }
 }
 
-/// Whether this agent of a system works in any of these steps.
-fn works(steps: &[Step], agent: &str) -> bool {
-    let within = |step: &Step| {
-        [&step.children, &step.true_branch, &step.false_branch].into_iter().any(|inner| works(inner, agent))
-    };
-    steps.iter().any(|step| step.agent_id.as_deref() == Some(agent) || within(step))
+/// How this agent of a system works in these steps: each way once, and none where it works in none.
+fn modes(steps: &[Step], agent: &str) -> BTreeSet<WorkMode> {
+    let mut found = BTreeSet::new();
+    for step in steps {
+        if step.agent_id.as_deref() == Some(agent) {
+            found.insert(step.mode.unwrap_or(WorkMode::Read));
+        }
+        for inner in [&step.children, &step.true_branch, &step.false_branch] {
+            found.extend(modes(inner, agent));
+        }
+    }
+    found
 }
 
 fn sees(by: By<'_>, system: &System) -> bool {

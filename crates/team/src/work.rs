@@ -1,5 +1,7 @@
 //! The work of a run as members look at it and take it: diff, files, merge.
 
+mod short;
+
 use guildhall_git::{Blob, Diff, DiffLimits, Landed, Merge, Oid, Repo, Work};
 use guildhall_store::StoreError;
 use guildhall_types::feature::Feature;
@@ -61,6 +63,28 @@ impl Team {
         Ok(blotted(repo.diff(&base, &head, &DiffLimits::default()).await?, &blot))
     }
 
+    /// The same for an answer of `most` bytes, all of it or the part of one file.
+    ///
+    /// # Errors
+    /// As for [`Team::diff`]; [`TeamError::NotFound`] when nothing changed at this path.
+    pub async fn diff_within(&self, id: FeatureId, path: Option<&str>, most: Option<usize>) -> Result<Diff, TeamError> {
+        let diff = match path {
+            None => self.diff(id).await?,
+            Some(path) => {
+                let (feature, run) = self.card_and_run(id).await?;
+                let repo = self.repository(feature.card.project_id)?;
+                let (base, head) = ends(&run)?;
+                let diff = repo.file_diff(&base, &head, path, &DiffLimits::default()).await?;
+                let diff = diff.ok_or(TeamError::NotFound { what: "change at this path" })?;
+                blotted(diff, &self.blot_of(feature.card.project_id).await?)
+            }
+        };
+        Ok(match most {
+            Some(most) => short::short(diff, most),
+            None => diff,
+        })
+    }
+
     /// A file of a card's latest work; nothing when there is none at this path.
     ///
     /// # Errors
@@ -92,10 +116,30 @@ impl Team {
         // Asked before git does anything, and once more by the store when it notes the merge.
         feature.card.after(guildhall_types::feature::Move::Merge).map_err(StoreError::from)?;
         let (project, repo) = self.ready_project(feature.card.project_id).await?;
-        let nothing = || TeamError::conflict(NOTHING, "this work changes nothing that the branch does not have");
-        run.head_commit.as_deref().ok_or_else(nothing)?;
+        run.head_commit.as_deref().ok_or_else(nothing_new)?;
         let (base, head) = ends(&run)?;
         self.must_hold_no_secret(project.id, &repo, &base, &head).await?;
+        // Or it would be taken up as soon as what it is built on is merged, in the middle of this.
+        let hand = self.store.take_merge_in_hand(id).await?;
+        let done = self.merge_by_hand(member, (&feature, &run), (&project, &repo), &Work { base, head }, message).await;
+        // Of what conflicts it is said what to do; nobody's agent does it unasked.
+        if let (Some(hand), Err(error)) = (hand, &done)
+            && !matches!(error, TeamError::MergeConflict { .. })
+        {
+            self.store.leave_merge(hand).await?;
+        }
+        done
+    }
+
+    async fn merge_by_hand(
+        &self,
+        member: &Member,
+        (feature, run): (&Feature, &Run),
+        (project, repo): (&Project, &Repo),
+        work: &Work,
+        message: Option<&str>,
+    ) -> Result<Merged, TeamError> {
+        let id = feature.card.id;
         let mut merged = Vec::new();
         for held in self.to_merge_first(&run.holds).await? {
             if self.merge_first(member, &held, &merged).await? {
@@ -103,15 +147,14 @@ impl Team {
             }
         }
         let author = self.identity(member.id).await?;
-        let message = commit_message(&feature, message);
-        let work = Work { base, head };
-        let commit = match repo.merge(&work, &project.default_branch, &message, &author).await? {
+        let message = commit_message(feature, message);
+        let commit = match repo.merge(work, &project.default_branch, &message, &author).await? {
             Merge::Done(commit) => commit.to_string(),
             Merge::Conflict(files) => {
-                return Err(TeamError::MergeConflict { branch: project.default_branch, files, merged });
+                return Err(TeamError::MergeConflict { branch: project.default_branch.clone(), files, merged });
             }
             // Merged before, by a server that died before it could note it: that merge is noted now.
-            Merge::Nothing => self.earlier_merge(&repo, &project.default_branch, id).await?.ok_or_else(nothing)?,
+            Merge::Nothing => self.earlier_merge(repo, &project.default_branch, id).await?.ok_or_else(nothing_new)?,
         };
         let (feature, _) = self.store.record_merge(id, &commit).await?;
         tracing::info!(feature = %id, commit, member = %member.id, "a feature was merged");
@@ -177,6 +220,10 @@ impl Team {
     fn repository(&self, project: ProjectId) -> Result<Repo, TeamError> {
         Ok(Repo::open(&self.places.repository(project))?)
     }
+}
+
+fn nothing_new() -> TeamError {
+    TeamError::conflict(NOTHING, "this work changes nothing that the branch does not have")
 }
 
 fn ends(run: &Run) -> Result<(Oid, Oid), TeamError> {

@@ -34,7 +34,8 @@ text_enum! {
         Draft = "draft",
         /// Everybody can use it.
         Active = "active",
-        /// Nobody can use it for something new; what has it keeps it.
+        /// Nobody can use it for something new. What has begun with it goes on with it; a card that names it and has not begun waits
+        /// until it names another.
         Archived = "archived",
     }
 }

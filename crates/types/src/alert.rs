@@ -15,6 +15,7 @@ pub use judge::{Judged, Measured, Open, Traces, Verdict, judge};
 pub use sources::{Beside, Certificate, RefusedKey, Server, measured};
 pub use words::Unit;
 
+use crate::backup::Rhythm;
 use crate::text_enum::text_enum;
 use crate::{AlertId, DateTime, MemberId};
 
@@ -24,13 +25,18 @@ pub const SILENT: Duration = Duration::minutes(10);
 /// Minutes for which an alert can be silenced at most: thirty days. Who wants never to hear of something raises its threshold.
 pub const MOST_SILENCE: i64 = 30 * 24 * 60;
 
+/// Hours that a backup may be late.
+const LATE: i64 = 2;
+
 text_enum! {
     /// What an alert is about.
     pub enum AlertKind {
         /// The memory of a server, in percent that are used.
         Memory = "memory",
-        /// The disk of a server's data folder, or the fullest where parts of it have disks of their own, in percent that are used.
+        /// A disk on which a server works, in percent that are used: that of its data folder, or one that a part of it has.
         Disk = "disk",
+        /// The files that such a disk can hold, in percent that there are.
+        DiskFiles = "disk-files",
         /// The disk that takes a server's log, where that is a file on another one, in percent that are used.
         LogDisk = "log-disk",
         /// Runs of the whole team at work.
@@ -45,6 +51,8 @@ text_enum! {
         BackupOld = "backup-old",
         /// The clean-up of a server has not come through, in minutes.
         CleanUpStuck = "clean-up-stuck",
+        /// Mails do not reach the mail server, or it takes none, in hours.
+        MailStuck = "mail-stuck",
         /// A certificate that browsers are shown ends soon, in days that are left.
         CertificateEnds = "certificate-ends",
         /// A provider refused a key.
@@ -79,7 +87,7 @@ impl AlertKind {
     pub const fn strain(self) -> Option<Strain> {
         match self {
             Self::Memory => Some(Strain::Memory),
-            Self::Disk => Some(Strain::Disk),
+            Self::Disk | Self::DiskFiles => Some(Strain::Disk),
             _ => None,
         }
     }
@@ -104,15 +112,18 @@ impl AlertKind {
     const fn margin(self, threshold: i64) -> i64 {
         match self {
             // Five points of a hundred: more than memory and disk swing while builds come and go.
-            Self::Memory | Self::Disk | Self::LogDisk => 5,
+            Self::Memory | Self::Disk | Self::DiskFiles | Self::LogDisk => 5,
             Self::ActiveAgents | Self::ApiFailures => 2,
             // A fifth: what an answer's time differs from one to the next.
             Self::DatabaseSlow => threshold / 5,
             // These jump back to nothing, or nearly, when they are mended.
             Self::BusLost => threshold,
-            Self::BackupOld | Self::CleanUpStuck | Self::CertificateEnds | Self::KeyRefused | Self::SandboxUnusable => {
-                1
-            }
+            Self::BackupOld
+            | Self::CleanUpStuck
+            | Self::MailStuck
+            | Self::CertificateEnds
+            | Self::KeyRefused
+            | Self::SandboxUnusable => 1,
         }
     }
 
@@ -129,10 +140,14 @@ impl AlertKind {
     /// How long a value must have been better before the alert is over.
     fn rest(self) -> Duration {
         match self {
-            Self::Memory | Self::Disk | Self::LogDisk | Self::ActiveAgents | Self::DatabaseSlow => Duration::minutes(5),
+            Self::Memory | Self::Disk | Self::DiskFiles | Self::LogDisk | Self::ActiveAgents | Self::DatabaseSlow => {
+                Duration::minutes(5)
+            }
             // Their values look back over a while already.
             Self::ApiFailures | Self::BusLost | Self::SandboxUnusable => Duration::minutes(1),
-            Self::BackupOld | Self::CleanUpStuck | Self::CertificateEnds | Self::KeyRefused => Duration::zero(),
+            Self::BackupOld | Self::CleanUpStuck | Self::MailStuck | Self::CertificateEnds | Self::KeyRefused => {
+                Duration::zero()
+            }
         }
     }
 
@@ -181,7 +196,7 @@ impl Threshold {
 pub struct Thresholds {
     /// Percent of a server's memory that are used.
     pub memory: Threshold,
-    /// Percent of the disk of a server's data folder, or of its log, that are used.
+    /// Percent of a disk on which a server works, or of its log's, that are used, and of the files that it can hold.
     pub disk: Threshold,
     /// Runs of the whole team at work.
     pub active_agents: Threshold,
@@ -195,6 +210,8 @@ pub struct Thresholds {
     pub backup_hours: Threshold,
     /// Minutes since the clean-up came through.
     pub clean_up_minutes: Threshold,
+    /// Hours since mails come no further.
+    pub mail_hours: Threshold,
     /// Days that a certificate which browsers are shown still holds.
     pub certificate_days: Threshold,
 }
@@ -212,10 +229,12 @@ impl Default for Thresholds {
             database_millis: from(500, 2_000),
             // It is looked for again within seconds. Work goes on without it, by slower ways, so that it is never urgent.
             bus_seconds: from(60, 600),
-            // A backup a day, and two hours for one that is late; critical when a second one is missing too.
-            backup_hours: from(26, 50),
+            // A backup a day, and some hours for one that is late; critical when a second one is missing too.
+            backup_hours: from(24 + LATE, 48 + LATE),
             // It comes every half hour: four times missed, and a whole day.
             clean_up_minutes: from(120, 1_440),
+            // The tries of a first hour are for what passes. It is given up after a day.
+            mail_hours: from(1, 6),
             // What renews certificates by itself does so a month before their end, and has failed for half of that then.
             certificate_days: from(14, 3),
         }
@@ -237,16 +256,25 @@ impl Thresholds {
     pub const fn of(&self, kind: AlertKind) -> Threshold {
         match kind {
             AlertKind::Memory => self.memory,
-            AlertKind::Disk | AlertKind::LogDisk => self.disk,
+            AlertKind::Disk | AlertKind::DiskFiles | AlertKind::LogDisk => self.disk,
             AlertKind::ActiveAgents => self.active_agents,
             AlertKind::ApiFailures => self.api_failures,
             AlertKind::DatabaseSlow => self.database_millis,
             AlertKind::BusLost => self.bus_seconds,
             AlertKind::BackupOld => self.backup_hours,
             AlertKind::CleanUpStuck => self.clean_up_minutes,
+            AlertKind::MailStuck => self.mail_hours,
             AlertKind::CertificateEnds => self.certificate_days,
             AlertKind::KeyRefused | AlertKind::SandboxUnusable => from(1, 2),
         }
+    }
+
+    /// The same with the age of backups as it follows from how often one is made, unless somebody set other figures than the usual ones.
+    #[must_use]
+    pub fn with_backups_every(self, rhythm: Option<Rhythm>) -> Self {
+        let Some(rhythm) = rhythm.filter(|_| self.backup_hours == Self::default().backup_hours) else { return self };
+        let every = rhythm.span().num_hours();
+        Self { backup_hours: from(every + LATE, 2 * every + LATE), ..self }
     }
 
     /// Whether they can be.
@@ -263,6 +291,7 @@ impl Thresholds {
             (("busSeconds.warning", "busSeconds.critical"), self.bus_seconds, 1_000_000, false),
             (("backupHours.warning", "backupHours.critical"), self.backup_hours, 100_000, false),
             (("cleanUpMinutes.warning", "cleanUpMinutes.critical"), self.clean_up_minutes, 1_000_000, false),
+            (("mailHours.warning", "mailHours.critical"), self.mail_hours, 1_000, false),
             (("certificateDays.warning", "certificateDays.critical"), self.certificate_days, 1_000, true),
         ] {
             let least = i64::from(!falls);

@@ -79,9 +79,23 @@ pub struct Backup {
     pub verify_problem: Option<String>,
     /// Why it could not be looked at, when that was tried and has not been done yet.
     pub unchecked: Option<String>,
+    /// Whether it is no longer where it was put: it was not to be kept, or somebody took it away.
+    pub gone: bool,
     /// The name of one that it builds on, in which something wrong was found since it was last looked at itself: it cannot be
     /// relied on either.
     pub unsound_below: Option<String>,
+}
+
+impl Backup {
+    /// Whether nothing wrong is known of it, nor of any that it builds on.
+    pub fn is_sound(&self) -> bool {
+        self.verify_problem.is_none() && self.unsound_below.is_none()
+    }
+
+    /// Whether it is there, whole, and nothing wrong is known of it.
+    pub fn is_good(&self) -> bool {
+        self.status == BackupStatus::Done && !self.gone && self.is_sound()
+    }
 }
 
 /// What is known of a backup by looking at it, and at those that it builds on.
@@ -195,6 +209,26 @@ pub enum Rhythm {
 
 /// How long after a failure it is tried again.
 const AGAIN: Duration = Duration::minutes(15);
+/// So many that are not sound are made one soon after the other; then the rhythm holds for them, too, as what is wrong lies deeper.
+const SPOILT: usize = 3;
+
+impl Rhythm {
+    /// The time from one to the next.
+    pub fn span(self) -> Duration {
+        match self {
+            Self::Every(every) => every,
+            Self::Daily(_) => Duration::days(1),
+        }
+    }
+}
+
+/// When the next backup is due after these tries at its place, the latest first.
+pub fn due_after(rhythm: Rhythm, tries: &[Backup]) -> DateTime {
+    let made = || tries.iter().filter(|one| one.status == BackupStatus::Done);
+    let spoilt = made().take_while(|one| !one.is_good()).count() >= SPOILT;
+    let good = made().find(|one| spoilt || one.is_good()).map(|one| one.started_at);
+    due(rhythm, good, tries.first().map(|one| one.started_at))
+}
 
 /// When the next backup is due. `good` is when the latest good one was begun, `tried` when the latest try was.
 pub fn due(rhythm: Rhythm, good: Option<DateTime>, tried: Option<DateTime>) -> DateTime {
@@ -281,6 +315,45 @@ mod tests {
         for bad in ["", "days 7", "last 0", "last", "last x", "years 1, last 1", "last -1"] {
             assert!(bad.parse::<Keep>().is_err(), "{bad}");
         }
+    }
+
+    fn made(hours: i64, problem: Option<&str>) -> Backup {
+        Backup {
+            id: BackupId::new(),
+            name: Some(hours.to_string()),
+            cause: BackupCause::Schedule,
+            member_id: None,
+            kind: Some(BackupKind::Full),
+            status: BackupStatus::Done,
+            destination: "/backups".to_owned(),
+            started_at: at(hours),
+            ended_at: None,
+            bytes: None,
+            problem: None,
+            parent: None,
+            verified_at: None,
+            verify_problem: problem.map(str::to_owned),
+            unchecked: None,
+            gone: false,
+            unsound_below: None,
+        }
+    }
+
+    #[test]
+    fn one_that_is_not_sound_is_made_again_soon_but_not_for_ever() {
+        let every = Rhythm::Every(Duration::hours(24));
+        let (good, bad) = (|hours| made(hours, None), |hours| made(hours, Some("a part is damaged")));
+        assert_eq!(due_after(every, &[good(0)]), at(24));
+        assert_eq!(due_after(every, &[bad(24), good(0)]), at(24) + AGAIN);
+        assert_eq!(due_after(every, &[bad(25), bad(24), good(0)]), at(25) + AGAIN);
+        assert_eq!(due_after(every, &[bad(26), bad(25), bad(24), good(0)]), at(50), "the rhythm holds again");
+        assert_eq!(due_after(every, &[good(26), bad(25), bad(24)]), at(50));
+        let below = Backup { unsound_below: Some("0".to_owned()), ..good(24) };
+        assert_eq!(due_after(every, &[below, good(1)]), at(24) + AGAIN.max(Duration::hours(1)));
+        assert_eq!(due_after(every, &[Backup { gone: true, ..good(24) }]), at(24) + AGAIN, "it is not there any more");
+        let failed = Backup { status: BackupStatus::Failed, ..bad(30) };
+        assert_eq!(due_after(every, &[failed, good(0)]), at(30) + AGAIN);
+        assert!(due_after(every, &[]) < at(0));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod draft;
 pub mod index;
 pub mod item;
 pub mod markdown;
+pub mod plain;
 pub mod rank;
 pub mod secrets;
 pub mod snippet;
@@ -307,7 +308,7 @@ pub struct KnowledgeHit {
     pub description: String,
     /// How well it fits; the best first. 0 where nothing was searched for.
     pub score: f64,
-    /// A part of its text in which words of the search stand, in plain text.
+    /// A part of its text in which words of the search stand, without the marks of Markdown.
     pub snippet: KnowledgeSnippet,
     /// Its tags.
     pub tags: Vec<String>,
@@ -316,6 +317,14 @@ pub struct KnowledgeHit {
     pub sort: String,
     /// Whether the team takes it for true.
     pub review: KnowledgeReview,
+    /// Where a blueprint stands; absent with other kinds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub status: Option<BlueprintStatus>,
+    /// Who brought it in, or whose agent or token.
+    pub created_by: MemberId,
+    /// By what way.
+    pub origin: KnowledgeOrigin,
     /// When it last changed.
     pub updated_at: DateTime,
     /// How often it was used.

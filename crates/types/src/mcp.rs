@@ -3,10 +3,15 @@
 //! What a server says of a tool is a claim of the server's. A member looks at it once and approves it; from then on the tool
 //! is the one that was approved, known by a hash, and one that the server describes differently is another tool.
 
+mod line;
+mod name;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+pub use self::line::{McpServerLine, McpToolLine};
+pub use self::name::{PREFIX, heard_name, is_hidden, is_server_name, is_tool_name};
 use crate::{DateTime, McpServerId, MemberId, ProjectId, text_enum::text_enum};
 
 /// Servers of a project at most.
@@ -35,11 +40,6 @@ pub const TOLD: usize = 4_000;
 pub const SECONDS: (i64, i64) = (1, 600);
 /// See [`SECONDS`].
 pub const USUAL_SECONDS: i64 = 60;
-/// What the name of every such tool begins with, as models hear it.
-pub const PREFIX: &str = "mcp__";
-/// Characters of a tool's name as models hear it, at most: what the strictest provider takes.
-const HEARD: usize = 64;
-
 /// How a server is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
@@ -250,31 +250,6 @@ impl McpServer {
     }
 }
 
-/// Whether a server may be called so: small letters, digits and single hyphens, a letter first. So the parts of a tool's
-/// name can be told apart.
-pub fn is_server_name(name: &str) -> bool {
-    name.len() <= NAME
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && !name.ends_with('-')
-        && !name.contains("--")
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-}
-
-/// What a model calls a tool: `mcp__SERVER__TOOL`, of letters, digits, `_` and `-` alone and at most 64 characters long, as
-/// every provider takes it. Where the tool's own name is not like that, a part of `hash`, which is of the server's and the
-/// tool's names, makes it one of its own again.
-pub fn heard_name(server: &str, tool: &str, hash: &str) -> String {
-    let plain: String =
-        tool.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' }).collect();
-    let name = format!("{PREFIX}{server}__{plain}");
-    if plain == tool && name.len() <= HEARD {
-        return name;
-    }
-    let mark: String = hash.chars().take(8).collect();
-    let kept: String = name.chars().take(HEARD - mark.len() - 1).collect();
-    format!("{kept}_{mark}")
-}
-
 /// A server that a project's repository names in its `.mcp.json`. It is shown to members and is nothing before one adds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -428,35 +403,5 @@ mod tests {
             assert!(tool(other, true).usable().is_none(), "{other}");
         }
         assert!(tool(McpStanding::Changed, true).waits() && !tool(McpStanding::Changed, false).waits());
-    }
-
-    #[test]
-    fn names_are_such_as_every_provider_takes_and_no_two_the_same() {
-        let valid =
-            |name: &str| name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-        assert_eq!(heard_name("docs", "search_all", "00"), "mcp__docs__search_all");
-        let long = "x".repeat(100);
-        let odd = [
-            heard_name("docs", "a.b", "0123456789"),
-            heard_name("docs", "a b", "1123456789"),
-            heard_name("docs", "Größe", "2123456789"),
-            heard_name("docs", &long, "3123456789"),
-            heard_name("docs", &format!("{long}y"), "4123456789"),
-        ];
-        for name in &odd {
-            assert!(valid(name), "{name}");
-            assert_eq!(odd.iter().filter(|other| *other == name).count(), 1, "{name}");
-        }
-        assert_eq!(odd[0], "mcp__docs__a_b_01234567");
-    }
-
-    #[test]
-    fn a_servers_name_is_a_plain_word() {
-        for good in ["docs", "git-hub2", "a"] {
-            assert!(is_server_name(good), "{good}");
-        }
-        for bad in ["", "Docs", "2x", "a_b", "a--b", "a-", "größe", &"x".repeat(25)] {
-            assert!(!is_server_name(bad), "{bad}");
-        }
     }
 }

@@ -106,7 +106,7 @@ pub enum ChangeRefused {
     #[error("only who made this, or an admin, may change it")]
     NotYours,
     /// What another member's run may cost.
-    #[error("an agent works on this card with another member's key: what that may cost, they or an admin change")]
+    #[error("the run of this card goes on with another member's key: what that may cost, they or an admin raise")]
     OthersBudget,
     /// The member owns the team and who asks does not.
     #[error("only an owner may change an owner")]

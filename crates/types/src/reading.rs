@@ -3,18 +3,19 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::text_enum::text_enum;
 use crate::{DateTime, NodeId};
 
 /// Minutes for which failures of providers count in a reading.
 pub const FAILURES_OF: i64 = 5;
 
-/// Bytes of something that can be used up.
+/// Something that can be used up: bytes, mostly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Used {
-    /// Bytes that are used, or that an ordinary user cannot have for another reason.
+    /// So many are used, or cannot be had by an ordinary user for another reason.
     pub used: i64,
-    /// Bytes that there are.
+    /// So many there are.
     pub total: i64,
 }
 
@@ -32,11 +33,75 @@ impl Used {
         self.total > 0 && i128::from(self.used) * 100 >= i128::from(self.total) * i128::from(percent.abs())
     }
 
-    /// The same when so many bytes less are used.
+    /// The same when so many less are used.
     #[must_use]
-    pub fn without(self, bytes: u64) -> Self {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        Self { used: self.used.saturating_sub(bytes).max(0), ..self }
+    pub fn without(self, many: u64) -> Self {
+        let many = i64::try_from(many).unwrap_or(i64::MAX);
+        Self { used: self.used.saturating_sub(many).max(0), ..self }
+    }
+}
+
+/// What a file system has of what it can run out of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes.
+    pub bytes: Used,
+    /// Places for files, each file and folder one; nothing where they are made as they are needed.
+    pub files: Option<Used>,
+}
+
+impl Room {
+    /// Whether so many percent of either are used, or more.
+    pub fn is_over(self, percent: i64) -> bool {
+        self.bytes.is_over(percent) || self.files.is_some_and(|files| files.is_over(percent))
+    }
+
+    /// The same when so many bytes, in so many files, are gone from it.
+    #[must_use]
+    pub fn without(self, bytes: u64, files: u64) -> Self {
+        Self { bytes: self.bytes.without(bytes), files: self.files.map(|of| of.without(files)) }
+    }
+}
+
+text_enum! {
+    /// What of a server's lies on a disk.
+    pub enum DiskRole {
+        /// The data folder, and whatever of it has no disk of its own.
+        Data = "data",
+        /// Worktrees.
+        Worktrees = "worktrees",
+        /// Repositories.
+        Repositories = "repositories",
+        /// The database, where that is a file.
+        Database = "database",
+        /// The log, where that is a file.
+        Log = "log",
+    }
+}
+
+/// A file system on which something of a server's lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Disk {
+    /// What lies there, what matters most first.
+    pub holds: Vec<DiskRole>,
+    /// Where the first of these is.
+    pub path: String,
+    /// Bytes of it.
+    pub bytes: Used,
+    /// Places for files in it; absent where the file system makes them as they are needed.
+    pub files: Option<Used>,
+}
+
+impl Disk {
+    /// What it is known by as long as the same lies there.
+    pub fn role(&self) -> DiskRole {
+        self.holds.first().copied().unwrap_or(DiskRole::Data)
+    }
+
+    /// What there is in it.
+    pub fn room(&self) -> Room {
+        Room { bytes: self.bytes, files: self.files }
     }
 }
 
@@ -48,13 +113,16 @@ pub struct Reading {
     pub node: NodeId,
     /// When.
     pub at: DateTime,
-    /// Memory of the container, where its control group has less than the machine; else of the machine. What the kernel can
-    /// take back at once, such as files that it keeps at hand, is not used.
+    /// Memory of the machine, or of the container or service, whichever has less left of its own. What the kernel takes back when
+    /// it has to, such as files that it keeps at hand, is not used.
     pub memory: Option<Used>,
     /// Bytes of memory that the server's own process holds.
     pub process_memory: Option<i64>,
     /// Disk of the file system in which the data folder is.
     pub disk: Option<Used>,
+    /// Every disk on which something of the server's lies, the data folder's first. An earlier version told of none.
+    #[serde(default)]
+    pub disks: Vec<Disk>,
     /// Processors that the server may use.
     pub processors: i64,
     /// The machine's load average of the last minute: as many processors as would have been kept busy.
@@ -86,5 +154,16 @@ mod tests {
         assert!(Used { used: 3, total: 4 }.is_over(75) && !Used { used: 74, total: 100 }.is_over(75));
         assert!(!Used { used: 5, total: 0 }.is_over(1), "a disk that cannot be measured is not over");
         assert_eq!(Used { used: 3, total: 4 }.without(5).used, 0);
+    }
+
+    #[test]
+    fn a_disk_is_over_by_its_bytes_or_by_its_files() {
+        let of = |bytes, files: Option<i64>| Room {
+            bytes: Used { used: bytes, total: 100 },
+            files: files.map(|used| Used { used, total: 1_000 }),
+        };
+        assert!(of(75, None).is_over(75) && of(10, Some(750)).is_over(75));
+        assert!(!of(74, Some(749)).is_over(75) && !of(74, None).is_over(75));
+        assert_eq!(of(75, Some(750)).without(5, 50), of(70, Some(700)));
     }
 }

@@ -146,8 +146,11 @@ impl Outcome {
     }
 
     /// What a member can do next, in a sentence; nothing where there is nothing to do.
-    pub const fn next(self) -> Option<&'static str> {
+    pub const fn next(self, changed_nothing: bool) -> Option<&'static str> {
         match self {
+            Self::WaitsForApproval | Self::Verified if changed_nothing => {
+                Some("Read what the agent says; then tell it more, or take it for done.")
+            }
             Self::Merged | Self::UnderWay => None,
             Self::Verified => Some("Merge it."),
             Self::WaitsForApproval => Some("Look at the changes, then verify or merge."),
@@ -179,6 +182,9 @@ pub struct ReportCard {
     pub title: String,
     /// What came of it.
     pub outcome: Outcome,
+    /// Whether it was finished without a change of any file: there is nothing to look at in it.
+    #[serde(default)]
+    pub changed_nothing: bool,
     /// Why it failed, and what helps.
     pub problem: Option<Problem>,
     /// What it waits for, in a sentence.

@@ -18,10 +18,14 @@ pub struct Retention {
     pub disk_percent: Option<i64>,
     /// What an agent said and did in a run that never works again, and what its checks printed.
     pub run_days: Option<i64>,
+    /// The files of a card that was deleted.
+    pub deleted_card_days: Option<i64>,
     /// Events that tell browsers and programs what changed.
     pub event_days: Option<i64>,
     /// The states between the turns of work that was merged. The work itself stays on its branch.
     pub snapshot_days: Option<i64>,
+    /// What was left in a worktree beside its work when that was over: no branch holds it.
+    pub left_days: Option<i64>,
     /// What tools keep between runs and did not touch since.
     pub cache_days: Option<i64>,
     /// The repository of a project that was archived, with all branches in it.
@@ -38,14 +42,16 @@ pub struct Retention {
 
 impl Default for Retention {
     /// Two weeks outlast a holiday. The disk is at its warning at three quarters. What was done is read back for half a year.
-    /// An archived project can be asked for during a quarter.
+    /// An archived project can be asked for during a quarter, and so can what was left beside merged work.
     fn default() -> Self {
         Self {
             idle_worktree_days: Some(14),
             disk_percent: Some(75),
             run_days: Some(180),
+            deleted_card_days: Some(30),
             event_days: Some(30),
             snapshot_days: Some(30),
+            left_days: Some(90),
             cache_days: Some(30),
             archived_project_days: Some(90),
             read_notification_days: Some(30),
@@ -62,8 +68,10 @@ impl Retention {
         let days = [
             ("idleWorktreeDays", self.idle_worktree_days),
             ("runDays", self.run_days),
+            ("deletedCardDays", self.deleted_card_days),
             ("eventDays", self.event_days),
             ("snapshotDays", self.snapshot_days),
+            ("leftDays", self.left_days),
             ("cacheDays", self.cache_days),
             ("archivedProjectDays", self.archived_project_days),
             ("readNotificationDays", self.read_notification_days),

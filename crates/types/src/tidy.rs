@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::feature::FeatureKind;
-use crate::reading::Used;
+use crate::reading::Room;
 use crate::retention::{Retention, days};
 use crate::run::RunStatus;
 use crate::text_enum::text_enum;
@@ -76,6 +76,8 @@ pub struct WorktreeFacts {
     pub unused_since: DateTime,
     /// Bytes on the disk, with all that was built in it.
     pub bytes: u64,
+    /// Files and folders in it.
+    pub files: u64,
     /// Who is in it.
     pub in_use: Occupied,
     /// What it holds could not be put on a ref when that was last tried.
@@ -132,7 +134,7 @@ pub struct WorktreeGoing {
 /// for longest.
 pub fn worktrees_to_go(
     all: &[WorktreeFacts],
-    disk: Option<Used>,
+    disk: Option<Room>,
     rules: &Retention,
     now: DateTime,
 ) -> Vec<WorktreeGoing> {
@@ -148,13 +150,16 @@ pub fn worktrees_to_go(
         }
     }
     let (Some(mut disk), Some(percent)) = (disk, rules.disk_percent) else { return gone };
-    disk = disk.without(gone.iter().map(|one| one.bytes).sum());
+    for one in &gone {
+        let files = all.iter().find(|facts| facts.run == one.run_id).map_or(0, |facts| facts.files);
+        disk = disk.without(one.bytes, files);
+    }
     for one in left {
         if !disk.is_over(percent) {
             break;
         }
         if now - one.unused_since >= LEAST {
-            disk = disk.without(one.bytes);
+            disk = disk.without(one.bytes, one.files);
             gone.push(going(one, TidyReason::Disk));
         }
     }

@@ -1,5 +1,4 @@
-import type { WebAuthnJson } from "@/lib/passkeys";
-import { body, client, send } from "./client";
+import { body, client, path, send } from "./client";
 import type {
   AskForecast,
   Asking,
@@ -30,7 +29,6 @@ import type {
   SamplesAsked,
   Scope,
   SecondFactorSetting,
-  SecretUse,
   SetAutoMode,
   SignUpSetting,
   Thresholds,
@@ -57,8 +55,6 @@ async function all<T>(page: (after: string | undefined) => Promise<{ items: T[];
   return items;
 }
 
-const path = (id: string) => ({ params: { path: { id } } });
-
 /** Leaves out what is not there, so that it is not sent as an empty value. */
 function given<T extends Record<string, unknown>>(query: T): { [K in keyof T]: NonNullable<T[K]> } {
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value != null)) as never;
@@ -73,7 +69,7 @@ const auditExportUrl = (filter: AuditFilter) => {
   return `/api/audit/export${query === "" ? "" : `?${query}`}`;
 };
 
-/** Every request that the page makes, one function each. */
+/** The requests that the page makes, one function each; what a single part of it asks for alone stands with that part. */
 export const api = {
   authStatus: () => body(client.GET("/api/auth/status")),
   me: () => body(client.GET("/api/auth/me")),
@@ -91,24 +87,7 @@ export const api = {
   updateMe: (change: ProfilePatch) => body(client.PATCH("/api/auth/me", { body: change })),
   confirm: (proof: ConfirmProof) => body(client.POST("/api/auth/confirm", { body: proof })),
   askToConfirm: () => body(client.POST("/api/auth/confirm/passkey")),
-  secondStep: () => body(client.GET("/api/auth/second-step")),
-  passSecondStep: (shown: { code: string } | { recoveryCode: string }) =>
-    body(client.POST("/api/auth/second-step", { body: shown })),
-  askPasskey: (secondStep: boolean) =>
-    body(client.POST("/api/auth/passkey/options", { body: { secondStep } })),
-  signInByPasskey: (credential: WebAuthnJson) =>
-    body(client.POST("/api/auth/passkey", { body: { credential } })),
   factors: () => body(client.GET("/api/auth/factors")),
-  beginTotp: () => body(client.POST("/api/auth/totp")),
-  enableTotp: (code: string) => body(client.POST("/api/auth/totp/enable", { body: { code } })),
-  deleteTotp: () => body(client.DELETE("/api/auth/totp")),
-  renewRecoveryCodes: () => body(client.POST("/api/auth/recovery-codes")),
-  beginPasskey: () => body(client.POST("/api/auth/passkeys/options")),
-  createPasskey: (name: string, credential: WebAuthnJson) =>
-    body(client.POST("/api/auth/passkeys", { body: { name, credential } })),
-  renamePasskey: (id: string, name: string) =>
-    body(client.PATCH("/api/auth/passkeys/{id}", { ...path(id), body: { name } })),
-  deletePasskey: (id: string) => body(client.DELETE("/api/auth/passkeys/{id}", path(id))),
   beginSignIn: (name: string, begin: { invitation?: string; to?: string }) =>
     body(client.POST("/api/auth/oidc/{name}", { params: { path: { name } }, body: begin })),
   identities: () => body(client.GET("/api/auth/identities")),
@@ -417,31 +396,6 @@ export const api = {
     body(client.POST("/api/runs/{id}/services/{name}/stop", { params: { path: { id, name } } })),
   openPreview: (id: string, name: string) =>
     body(client.POST("/api/runs/{id}/services/{name}/preview", { params: { path: { id, name } } })),
-  trial: (id: string, signal?: AbortSignal) =>
-    body(client.GET("/api/projects/{id}/try-checks", { ...path(id), signal: signal ?? null })),
-  stopTrial: (id: string) => body(client.POST("/api/projects/{id}/try-checks/stop", path(id))),
-  network: (id: string, signal?: AbortSignal) =>
-    body(client.GET("/api/projects/{id}/network", { ...path(id), signal: signal ?? null })),
-  allowHost: (id: string, host: string) =>
-    body(client.POST("/api/projects/{id}/network/allow", { ...path(id), body: { host } })),
-  dismissHost: (id: string, host: string, port: number) =>
-    body(client.POST("/api/projects/{id}/network/dismiss", { ...path(id), body: { host, port } })),
-  tryChecks: (id: string, commands: string[], setUp: string[], minutes: number) =>
-    body(client.POST("/api/projects/{id}/try-checks", { ...path(id), body: { commands, setUp, minutes } })),
-  secrets: async (id: string, signal?: AbortSignal) =>
-    (await body(client.GET("/api/projects/{id}/secrets", { ...path(id), signal: signal ?? null }))).items,
-  putSecret: (id: string, name: string, value: string, uses: SecretUse[]) =>
-    body(
-      client.PUT("/api/projects/{id}/secrets/{name}", {
-        params: { path: { id, name } },
-        body: { value, uses },
-      }),
-    ),
-  deleteSecret: (id: string, name: string) =>
-    body(client.DELETE("/api/projects/{id}/secrets/{name}", { params: { path: { id, name } } })),
-  outfit: (id: string, signal?: AbortSignal) =>
-    body(client.GET("/api/projects/{id}/outfit", { ...path(id), signal: signal ?? null })),
-  clearCaches: (id: string) => body(client.DELETE("/api/projects/{id}/caches", path(id))),
   rateLimits: (signal?: AbortSignal) => body(client.GET("/api/rate-limits", { signal: signal ?? null })),
   backups: (signal?: AbortSignal) => body(client.GET("/api/operation/backups", { signal: signal ?? null })),
   makeBackup: () => body(client.POST("/api/operation/backups")),

@@ -77,3 +77,6 @@ export const client = createClient<paths>({ fetch: (request) => send(request) })
 export async function body<T>(answer: Promise<{ data?: T }>): Promise<T> {
   return (await answer).data as T;
 }
+
+/** That a route is about this thing. */
+export const path = (id: string) => ({ params: { path: { id } } });

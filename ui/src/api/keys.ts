@@ -85,11 +85,14 @@ export const keys = {
   /** The MCP servers of all projects; those of one lie below it. */
   mcpServers: ["mcp-servers"] as const,
   mcpServersOf: (projectId: string) => ["mcp-servers", projectId] as const,
+  mcpServer: (id: string) => ["mcp-servers", "one", id] as const,
   systems: ["systems"] as const,
   system: (id: string) => ["systems", id] as const,
   executions: ["executions"] as const,
   execution: (id: string) => ["execution", id] as const,
   eachExecution: ["execution"] as const,
+  /** `time` says which of its texts: they are others when it is tried again, sent back, or over. */
+  executionStep: (id: string, step: string, time: string) => ["execution-step", id, step, time] as const,
   rateLimits: ["rate-limits"] as const,
   sandbox: ["sandbox"] as const,
   backups: ["backups"] as const,

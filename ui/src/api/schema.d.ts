@@ -1033,7 +1033,7 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Shows an execution with its steps. */
+        /** Shows an execution, with how its steps stand. */
         get: operations["get_execution"];
         put?: never;
         post?: never;
@@ -1054,6 +1054,23 @@ export type paths = {
         put?: never;
         /** Ends an execution at once, and stops its agents. */
         post: operations["cancel_execution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/executions/{id}/steps/{step}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a step of an execution, with what it was given and gave, why it failed, and what a person said to it. */
+        get: operations["get_execution_step"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1158,7 +1175,7 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Shows what a card's latest run changed, against the commit that it started from. */
+        /** Shows what a card's latest run changed, against the commit that it started from: all of it, or the part of one file. */
         get: operations["get_diff"];
         put?: never;
         post?: never;
@@ -1384,6 +1401,26 @@ export type paths = {
         };
         /** Says how the server is, in detail. For admins, and programs that show the operator's metrics token. */
         get: operations["health_detailed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says whether the server can work: with 200 when the database gave it a turn to write when it was last asked, some seconds
+         *     ago; else with 503. Asks nothing anew.
+         */
+        get: operations["health_ready"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1855,7 +1892,7 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Lists the MCP servers of all projects, with their tools. Secrets are named and not shown. */
+        /** Lists the MCP servers of all projects, with how their tools stand. */
         get: operations["list_all_mcp_servers"];
         put?: never;
         post?: never;
@@ -1872,7 +1909,8 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Shows an MCP server, with all that it says of its tools. Secrets are named and not shown. */
+        get: operations["get_mcp_server"];
         put?: never;
         post?: never;
         /** Takes an MCP server out of its project, with its secrets. Agents at work can call it no more. */
@@ -2153,7 +2191,10 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Shows what a program asks for. The query is the one that the program led the member here with. */
+        /**
+         * Shows what a program asks for, or what is wrong with its question. The query is the one that the program led the member here
+         *     with.
+         */
         get: operations["get_consent"];
         put?: never;
         /** Connects a program: allows it what it asks for, or less. */
@@ -2439,7 +2480,7 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Lists the MCP servers of a project, with their tools. Secrets are named and not shown. */
+        /** Lists the MCP servers of a project, with how their tools stand. */
         get: operations["list_mcp_servers"];
         put?: never;
         /** Adds an MCP server to a project. Its tools are told to no agent before a member has approved them. */
@@ -3850,7 +3891,7 @@ export type components = {
          * @description What an alert is about.
          * @enum {string}
          */
-        AlertKind: "memory" | "disk" | "log-disk" | "active-agents" | "api-failures" | "database-slow" | "bus-lost" | "backup-old" | "clean-up-stuck" | "certificate-ends" | "key-refused" | "sandbox-unusable";
+        AlertKind: "memory" | "disk" | "disk-files" | "log-disk" | "active-agents" | "api-failures" | "database-slow" | "bus-lost" | "backup-old" | "clean-up-stuck" | "mail-stuck" | "certificate-ends" | "key-refused" | "sandbox-unusable";
         /**
          * @description How bad it is. Declared from less to more.
          * @enum {string}
@@ -4209,6 +4250,8 @@ export type components = {
              * @description When it was there, or had failed.
              */
             endedAt: string | null;
+            /** @description Whether it is no longer where it was put: it was not to be kept, or somebody took it away. */
+            gone: boolean;
             /** @description Names the try. */
             id: components["schemas"]["BackupId"];
             kind: components["schemas"]["BackupKind"] | null;
@@ -4265,11 +4308,14 @@ export type components = {
         BackupsView: {
             /** @description Where they go; nothing where the operator named no place. */
             destination: string | null;
+            /** @description Those before them that are there and not sound, the latest first, 50 at most. */
+            earlierUnsound: components["schemas"]["Backup"][];
             /** @description The latest backups and tries, the latest first, 50 at most. */
             items: components["schemas"]["Backup"][];
             /**
              * Format: date-time
-             * @description When the latest was begun that is there whole, and in which nothing wrong was found, nor in any that it builds on.
+             * @description When the latest was begun that is there whole, and in which nothing wrong was found, nor in any that it builds on: at the place
+             *     where they go, if the operator named one.
              */
             lastGoodAt: string | null;
             /** @description Why that one, or one that it builds on, could not be restored into a scratch place yet, if that was tried. */
@@ -4450,7 +4496,7 @@ export type components = {
             timeoutSeconds?: number;
             /**
              * @description How it is reached. Secrets go nowhere else by themselves: for another address or command, and for a program whose other
-             *     variables change, give them anew.
+             *     variables change, give them anew. With another address or command it is trusted no more, unless `trusted` is given, too.
              */
             transport?: components["schemas"]["McpTransport"];
             /** @description Whether tools that it calls read-only may be used where nothing may be changed. */
@@ -4673,7 +4719,7 @@ export type components = {
         };
         /** @description What a program asks a member for. */
         Consent: {
-            /** @description Where to go to say no. */
+            /** @description Where to go to say no, or, when it asks wrongly, to let it hear of that. */
             denied: string;
             /** @description Where the member is led back to, without what the program wrote into it: its host, or its scheme. */
             leadsTo: string;
@@ -4681,6 +4727,8 @@ export type components = {
             name: string;
             /** @description What it asks to be allowed and the member can allow. */
             scopes: components["schemas"]["Scope"][];
+            /** @description What is wrong with its question, and how the program must ask. Nothing of such a one can be allowed. */
+            wrong: string | null;
         };
         /** @description An agent to be defined. */
         CreateAgent: {
@@ -4688,7 +4736,7 @@ export type components = {
             description?: string | null;
             /** @description A character that it is shown by. */
             icon?: string | null;
-            /** @description Its MCP servers. They are kept until there are MCP clients. */
+            /** @description Its MCP servers, by name, and which of their tools it has; all where none are named. */
             mcpServers?: components["schemas"]["AgentServer"][] | null;
             model?: components["schemas"]["AgentModel"] | null;
             /** @description What it is called. */
@@ -4947,6 +4995,8 @@ export type components = {
             files: components["schemas"]["DiffFile"][];
             /** @description The commit after. */
             head: string;
+            /** @description What is not shown because the answer was to be short, and how to see it; absent when that left nothing out. */
+            note?: string;
             /** @description How much changed in all, what is not shown included. */
             stat: components["schemas"]["Stat"];
             /** @description Not everything is shown. */
@@ -4991,6 +5041,16 @@ export type components = {
          * @enum {string}
          */
         DiffSide: "base" | "head";
+        /** @description A file system on which something of a server's lies. */
+        Disk: {
+            /** @description Bytes of it. */
+            bytes: components["schemas"]["Used"];
+            files: components["schemas"]["Used"] | null;
+            /** @description What lies there, what matters most first. */
+            holds: components["schemas"]["DiskRole"][];
+            /** @description Where the first of these is. */
+            path: string;
+        };
         /** @description Bytes on a server's disk. */
         DiskBytes: {
             /**
@@ -5036,6 +5096,7 @@ export type components = {
             /** @description What tools keep between runs. */
             caches: components["schemas"]["CacheUse"][];
             disk: components["schemas"]["Used"] | null;
+            diskFiles: components["schemas"]["Used"] | null;
             /** @description What nothing in the database belongs to. */
             orphans: components["schemas"]["Orphan"][];
             /** @description What would go now, and why. */
@@ -5045,6 +5106,11 @@ export type components = {
             /** @description The largest first, as all lists here but the plan's, and a bounded number. */
             worktrees: components["schemas"]["WorktreeUse"][];
         };
+        /**
+         * @description What of a server's lies on a disk.
+         * @enum {string}
+         */
+        DiskRole: "data" | "worktrees" | "repositories" | "database" | "log";
         /** @description What uses the disk of the server that answers, and how the clean-up goes. */
         DiskStanding: {
             /** @description Whether it is being measured now: ask again in a moment. */
@@ -5260,7 +5326,7 @@ export type components = {
              */
             tokens: number;
         };
-        /** @description An execution whole. */
+        /** @description An execution, with how its steps stand. */
         ExecutionView: components["schemas"]["Execution"] & {
             /** @description The system as it was when it began. */
             definition: components["schemas"]["SystemDefinition"];
@@ -5280,6 +5346,8 @@ export type components = {
              * @description `stale`, `item-changed`: the version that the card or the item is at.
              */
             current?: number;
+            /** @description `invalid`: the files of an import that cannot come in. */
+            faulty?: components["schemas"]["FailedFile"][];
             /** @description `merge-conflict`: the files in conflict. */
             files?: components["schemas"]["ConflictFile"][];
             /** @description `item-changed`: the item as it is. */
@@ -5778,6 +5846,8 @@ export type components = {
             /** @description The database. */
             database: components["schemas"]["Database"];
             disk: components["schemas"]["Used"] | null;
+            /** @description Every disk on which something of the server's lies. */
+            disks: components["schemas"]["Disk"][];
             /** @description The limits that hold. */
             limits: components["schemas"]["TeamLimits"];
             machineMemory: components["schemas"]["Used"] | null;
@@ -6184,6 +6254,8 @@ export type components = {
              * @description How often it was used.
              */
             applicationCount: number;
+            /** @description Who brought it in, or whose agent or token. */
+            createdBy: components["schemas"]["MemberId"];
             /** @description What it is about. */
             description: string;
             /**
@@ -6195,6 +6267,8 @@ export type components = {
             id: components["schemas"]["KnowledgeId"];
             /** @description Its kind. */
             kind: components["schemas"]["KnowledgeKind"];
+            /** @description By what way. */
+            origin: components["schemas"]["KnowledgeOrigin"];
             /** @description Whether the team takes it for true. */
             review: components["schemas"]["KnowledgeReview"];
             /**
@@ -6202,8 +6276,10 @@ export type components = {
              * @description How well it fits; the best first. 0 where nothing was searched for.
              */
             score: number;
-            /** @description A part of its text in which words of the search stand, in plain text. */
+            /** @description A part of its text in which words of the search stand, without the marks of Markdown. */
             snippet: components["schemas"]["KnowledgeSnippet"];
+            /** @description Where a blueprint stands; absent with other kinds. */
+            status?: components["schemas"]["BlueprintStatus"];
             /**
              * Format: int64
              * @description How often it helped.
@@ -6767,10 +6843,35 @@ export type components = {
          * @description An MCP server of a project.
          */
         McpServerId: string;
-        /** @description MCP servers. */
+        /** @description An MCP server as lists show it. Its values, and what it says of its tools, are had by its own address. */
+        McpServerLine: {
+            /** @description Whether agents may have its tools at all. */
+            enabled: boolean;
+            /** @description The server's id. */
+            id: components["schemas"]["McpServerId"];
+            /** @description What it is called. */
+            name: string;
+            /** @description Its project. */
+            projectId: components["schemas"]["ProjectId"];
+            test: components["schemas"]["McpTest"] | null;
+            /** @description Its tools, by name. */
+            tools: components["schemas"]["McpToolLine"][];
+            /** @description How it is reached. */
+            transport: components["schemas"]["McpTransport"];
+            /** @description Whether a member trusts what it says of its tools. */
+            trusted: boolean;
+        };
+        /** @description The MCP servers of a project: a few. */
         McpServerList: {
             /** @description By name. */
-            items: components["schemas"]["McpServer"][];
+            items: components["schemas"]["McpServerLine"][];
+        };
+        /** @description A page of MCP servers. */
+        McpServerPage: {
+            /** @description In the order of their making. */
+            items: components["schemas"]["McpServerLine"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
         };
         /** @description What a server says of a tool. */
         McpShape: {
@@ -6841,6 +6942,17 @@ export type components = {
              * @description When the server was first seen to offer it as it is now.
              */
             seenAt: string;
+            /** @description How it stands. */
+            standing: components["schemas"]["McpStanding"];
+        };
+        /** @description A tool of a server as lists show it. */
+        McpToolLine: {
+            /** @description Whether agents may have it. */
+            enabled: boolean;
+            /** @description The SHA-256 of what the server says of it now; nothing when it is gone. */
+            hash: string | null;
+            /** @description What the server calls it. */
+            name: string;
             /** @description How it stands. */
             standing: components["schemas"]["McpStanding"];
         };
@@ -8115,6 +8227,14 @@ export type components = {
              */
             upTo?: number;
         };
+        /** @description Whether the server can work, as it last found. */
+        Readiness: {
+            /**
+             * @description `ready`; `starting` until it has looked for the first time, `database-away` when the database gave no turn to write, and
+             *     `stuck` when it looks no more.
+             */
+            status: string;
+        };
         /** @description How a node is at one moment. What the host or the database did not tell is absent. */
         Reading: {
             /**
@@ -8138,6 +8258,8 @@ export type components = {
              */
             databaseMillis: number | null;
             disk: components["schemas"]["Used"] | null;
+            /** @description Every disk on which something of the server's lies, the data folder's first. An earlier version told of none. */
+            disks?: components["schemas"]["Disk"][];
             /**
              * Format: double
              * @description The machine's load average of the last minute: as many processors as would have been kept busy.
@@ -8453,6 +8575,8 @@ export type components = {
         };
         /** @description What a report says of one card. */
         ReportCard: components["schemas"]["Took"] & {
+            /** @description Whether it was finished without a change of any file: there is nothing to look at in it. */
+            changedNothing?: boolean;
             /** @description The card. */
             featureId: components["schemas"]["FeatureId"];
             /** @description What a member can do next, in a sentence. */
@@ -8586,6 +8710,12 @@ export type components = {
             cacheDays: number | null;
             /**
              * Format: int64
+             * @description The files of a card that was deleted.
+             * @default 30
+             */
+            deletedCardDays: number | null;
+            /**
+             * Format: int64
              * @description Percent of the disk from which on worktrees go that nobody uses, the one first that was unused for longest.
              * @default 75
              */
@@ -8603,6 +8733,12 @@ export type components = {
              * @default 14
              */
             idleWorktreeDays: number | null;
+            /**
+             * Format: int64
+             * @description What was left in a worktree beside its work when that was over: no branch holds it.
+             * @default 90
+             */
+            leftDays: number | null;
             /**
              * Format: int64
              * @description That a mail was sent or given up.
@@ -9711,13 +9847,54 @@ export type components = {
          * @enum {string}
          */
         StepStatus: "waiting" | "running" | "passed" | "asked" | "failed" | "interrupted" | "left_out";
-        /** @description A step as members see it. */
-        StepView: components["schemas"]["StepState"] & {
+        /** @description A step as members see it, without its texts: what it was given and gave is had by its own address, as a [`StepState`]. */
+        StepView: {
+            /**
+             * Format: int64
+             * @description Counts its tries, from 1.
+             */
+            attempt: number;
             /**
              * Format: int64
              * @description What they cost, in micro-dollars.
              */
             costMicros: number;
+            /**
+             * Format: date-time
+             * @description When it is ended if it has not ended before and its agents work until then; nothing while none of them works.
+             */
+            deadline: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            endedAt: string | null;
+            /**
+             * @description Its place: the ids of the steps that it is in and its own, with dots between them; a loop's with the round, as in
+             *     `improve@2.review`.
+             */
+            key: string;
+            /** @description What it does. */
+            kind: components["schemas"]["StepKind"];
+            /**
+             * Format: date-time
+             * @description When it is tried again.
+             */
+            retryAt: string | null;
+            /**
+             * Format: int64
+             * @description Rounds begun of a loop; how often a person sent work back; how often an agent's answer was, because of its form.
+             */
+            rounds: number;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            startedAt: string;
+            /** @description Where it stands. */
+            status: components["schemas"]["SystemStepStatus"];
+            /** @description The step of the system. */
+            stepId: string;
             /** @description The agents that worked for it, by tries. */
             tasks: components["schemas"]["ExecutionTask"][];
             /**
@@ -10132,13 +10309,21 @@ export type components = {
              */
             databaseMillis: components["schemas"]["Threshold"];
             /**
-             * @description Percent of the disk of a server's data folder, or of its log, that are used.
+             * @description Percent of a disk on which a server works, or of its log's, that are used, and of the files that it can hold.
              * @default {
              *       "critical": 90,
              *       "warning": 75
              *     }
              */
             disk: components["schemas"]["Threshold"];
+            /**
+             * @description Hours since mails come no further.
+             * @default {
+             *       "critical": 6,
+             *       "warning": 1
+             *     }
+             */
+            mailHours: components["schemas"]["Threshold"];
             /**
              * @description Percent of a server's memory that are used.
              * @default {
@@ -10658,16 +10843,16 @@ export type components = {
             /** @description Whose calls these are. */
             whose: components["schemas"]["UsageOf"];
         };
-        /** @description Bytes of something that can be used up. */
+        /** @description Something that can be used up: bytes, mostly. */
         Used: {
             /**
              * Format: int64
-             * @description Bytes that there are.
+             * @description So many there are.
              */
             total: number;
             /**
              * Format: int64
-             * @description Bytes that are used, or that an ordinary user cannot have for another reason.
+             * @description So many are used, or cannot be had by an ordinary user for another reason.
              */
             used: number;
         };
@@ -10809,6 +10994,8 @@ export type components = {
              * @description Its number on the board.
              */
             number: number;
+            /** @description Whether its work never goes on: it is merged, taken back, begun anew or deleted. */
+            over: boolean;
             /** @description The project. */
             projectId: components["schemas"]["ProjectId"];
             /** @description Whose it is. */
@@ -10946,8 +11133,10 @@ export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
 export type DiffLayout = components['schemas']['DiffLayout'];
 export type DiffSide = components['schemas']['DiffSide'];
+export type Disk = components['schemas']['Disk'];
 export type DiskBytes = components['schemas']['DiskBytes'];
 export type DiskReport = components['schemas']['DiskReport'];
+export type DiskRole = components['schemas']['DiskRole'];
 export type DiskStanding = components['schemas']['DiskStanding'];
 export type DismissHost = components['schemas']['DismissHost'];
 export type Editing = components['schemas']['Editing'];
@@ -11062,11 +11251,14 @@ export type McpProposal = components['schemas']['McpProposal'];
 export type McpProposalList = components['schemas']['McpProposalList'];
 export type McpServer = components['schemas']['McpServer'];
 export type McpServerId = components['schemas']['McpServerId'];
+export type McpServerLine = components['schemas']['McpServerLine'];
 export type McpServerList = components['schemas']['McpServerList'];
+export type McpServerPage = components['schemas']['McpServerPage'];
 export type McpShape = components['schemas']['McpShape'];
 export type McpStanding = components['schemas']['McpStanding'];
 export type McpTest = components['schemas']['McpTest'];
 export type McpTool = components['schemas']['McpTool'];
+export type McpToolLine = components['schemas']['McpToolLine'];
 export type McpTransport = components['schemas']['McpTransport'];
 export type McpValue = components['schemas']['McpValue'];
 export type Me = components['schemas']['Me'];
@@ -11160,6 +11352,7 @@ export type Range = components['schemas']['Range'];
 export type RateLimit = components['schemas']['RateLimit'];
 export type RateLimits = components['schemas']['RateLimits'];
 export type ReadNotifications = components['schemas']['ReadNotifications'];
+export type Readiness = components['schemas']['Readiness'];
 export type Reading = components['schemas']['Reading'];
 export type Reason = components['schemas']['Reason'];
 export type RecordsGoing = components['schemas']['RecordsGoing'];
@@ -13721,6 +13914,40 @@ export interface operations {
             };
         };
     };
+    get_execution_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The execution. */
+                id: components["schemas"]["ExecutionId"];
+                /** @description The step's key. */
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepState"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     review_step: {
         parameters: {
             query?: never;
@@ -13999,7 +14226,15 @@ export interface operations {
     };
     get_diff: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only the file that has this path, or had it before. */
+                path?: string;
+                /**
+                 * @description Bytes of the answer at most, 10000 to 20000000. Of more than one file that are too long for it, none has its text, and
+                 *     `note` says so: ask with `path` for each. Of one file the beginning is shown.
+                 */
+                bytes?: number;
+            };
             header?: never;
             path: {
                 /** @description The feature. */
@@ -14443,6 +14678,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HealthDetailed"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    health_ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description It cannot work now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -15774,7 +16047,12 @@ export interface operations {
     };
     list_all_mcp_servers: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What the page before gave as `next`. */
+                after?: components["schemas"]["McpServerId"];
+                /** @description How many at most; 100 are the most. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -15787,7 +16065,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["McpServerList"];
+                    "application/json": components["schemas"]["McpServerPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The server. */
+                id: components["schemas"]["McpServerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
                 };
             };
             /** @description Why the request was refused or failed. */

@@ -136,6 +136,7 @@ export type {
   Stage,
   Step,
   StepKind,
+  StepState,
   StepStatus,
   StepView,
   StopReason,

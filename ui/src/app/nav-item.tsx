@@ -45,7 +45,7 @@ export function NavItem({
         <span
           className={cn(
             "num rounded-full px-1.5 text-2xs leading-4.5",
-            urgent ? "bg-accent font-semibold text-accent-ink" : "text-faint",
+            urgent ? "bg-accent font-semibold text-accent-ink" : "text-faint group-data-current:text-muted",
             rail && "absolute -top-1 -right-1 px-1 text-[0.625rem] leading-3.5",
           )}
         >

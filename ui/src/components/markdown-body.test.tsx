@@ -56,6 +56,17 @@ describe("Markdown", () => {
     expect(container.querySelector("img")?.getAttribute("src")).toBe(src);
   });
 
+  test("the box of a task is named by its task, and not by those below it", () => {
+    const text = "- [ ] Sow the **beans**\n  - [x] Buy them\n\n- [ ] Water\n\n- no task";
+    const { container } = render(<MarkdownBody text={text} />);
+    const boxes = [...container.querySelectorAll("input")];
+    expect(boxes.map((box) => [box.getAttribute("aria-label"), box.checked])).toEqual([
+      ["Sow the beans", false],
+      ["Buy them", true],
+      ["Water", false],
+    ]);
+  });
+
   test("links lead elsewhere without telling from where", () => {
     const { container } = render(<MarkdownBody text="[docs](https://docs.example)" />);
     expect(container.querySelector("a")?.rel.split(" ")).toEqual(

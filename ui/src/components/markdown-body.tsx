@@ -3,9 +3,12 @@ import ReactMarkdown from "react-markdown";
 import remarkGfm from "remark-gfm";
 import { Level } from "./level";
 import { headingsFrom } from "./markdown-headings";
+import { namedTasks } from "./markdown-tasks";
 
 /** A file on a card, and no way around it: the browser resolves `..` before it asks. */
 const ATTACHMENT = /^\/api\/attachments\/[0-9a-f-]{36}$/;
+
+const TASKS = [namedTasks];
 
 function MarkdownBody({ text }: { text: string }) {
   const level = use(Level);
@@ -13,6 +16,7 @@ function MarkdownBody({ text }: { text: string }) {
   return (
     <ReactMarkdown
       remarkPlugins={plugins}
+      rehypePlugins={TASKS}
       skipHtml
       components={{
         a: ({ href, children }) => (

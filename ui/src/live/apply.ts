@@ -242,6 +242,9 @@ export function applyEvents(client: QueryClient, events: Event[]) {
         break;
       case "feature.created":
       case "feature.updated":
+        // A card is told of without a new version when a file is put on it or taken off.
+        if (client.getQueryData<Feature>(keys.feature(event.feature.id))?.version === event.feature.version)
+          void client.invalidateQueries({ queryKey: keys.attachments(event.feature.id) });
         rememberFeature(event.feature);
         rememberThing("feature", event.feature.id, event.feature);
         putFeature(client, event.feature);

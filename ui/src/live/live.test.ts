@@ -51,6 +51,20 @@ describe("cards from the socket", () => {
     expect(client.getQueryData<FeatureCard[]>(keys.board("p1"))?.[0]?.status).toBe("verified");
   });
 
+  it("knows its files for old when somebody puts one on it, and not with every other change", () => {
+    client.setQueryData(keys.feature("a"), feature({ id: "a", version: 2 }));
+    client.setQueryData(keys.attachments("a"), []);
+    const isOld = () => client.getQueryState(keys.attachments("a"))?.isInvalidated;
+    const told = (version: number) =>
+      applyEvents(client, [
+        { type: "feature.updated", seq: version, at, feature: feature({ id: "a", version }) },
+      ]);
+    told(3);
+    expect(isOld()).toBe(false);
+    told(3);
+    expect(isOld()).toBe(true);
+  });
+
   it("keeps the order when a card is new, moved or deleted", () => {
     const list = [card({ id: "a", position: 1 }), card({ id: "c", position: 3, number: 3 })];
     const more = placeCard(list, card({ id: "b", position: 2, number: 2 }));

@@ -114,17 +114,28 @@ function Shown({ view }: { view: BackupsView }) {
         {view.items.length === 0 ? (
           <p className="text-muted text-sm">{words.none}</p>
         ) : (
-          <ul
-            aria-label={words.list}
-            className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card"
-          >
-            {view.items.map((one) => (
-              <Row key={one.id} one={one} />
-            ))}
-          </ul>
+          <Rows label={words.list} all={view.items} />
         )}
       </Section>
+      {view.earlierUnsound.length > 0 && (
+        <Section id="earlier" title={words.earlier} lead={words.earlierText}>
+          <Rows label={words.earlier} all={view.earlierUnsound} />
+        </Section>
+      )}
     </>
+  );
+}
+
+function Rows({ label, all }: { label: string; all: Backup[] }) {
+  return (
+    <ul
+      aria-label={label}
+      className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card"
+    >
+      {all.map((one) => (
+        <Row key={one.id} one={one} />
+      ))}
+    </ul>
   );
 }
 
@@ -135,6 +146,7 @@ function Row({ one }: { one: Backup }) {
     one.kind ? words.kind[one.kind] : undefined,
     typeof one.bytes === "number" ? bytes(one.bytes) : undefined,
     took !== undefined && one.status === "done" ? `${words.took} ${duration(took)}` : undefined,
+    one.gone ? words.gone : undefined,
   ];
   const problem = problemOf(one);
   return (

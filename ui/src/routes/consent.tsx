@@ -53,11 +53,33 @@ export default function ConsentPage() {
         <Skeleton className="h-40 rounded-xl" />
       </AuthPage>
     );
+  if (consent.data.wrong !== null)
+    return (
+      <AuthPage title={words.brokenTitle} lead={words.wrongLead(consent.data.name)}>
+        <Wrong consent={consent.data} why={consent.data.wrong} />
+      </AuthPage>
+    );
   return (
     <AuthPage title={words.title(consent.data.name)} lead={words.lead}>
       <Question asking={asking} consent={consent.data} />
       <Suspense>{asked && <IdentityDialog />}</Suspense>
     </AuthPage>
+  );
+}
+
+/** What is wrong with a question, and the way back to whoever asked it: nobody is led there unasked. */
+function Wrong({ consent, why }: { consent: Consent; why: string }) {
+  return (
+    <div className="flex flex-col gap-4 text-sm">
+      <p className="wrap-anywhere">{words.wrong(why)}</p>
+      <p>{words.mend}</p>
+      <p className="text-muted text-xs">
+        {words.unchecked} <span className="wrap-anywhere">{words.leads(consent.leadsTo)}</span>
+      </p>
+      <Button size="lg" onClick={() => location.assign(consent.denied)}>
+        {words.tell}
+      </Button>
+    </div>
   );
 }
 

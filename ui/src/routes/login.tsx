@@ -12,6 +12,7 @@ import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
 import { PasswordInput } from "@/components/ui/password";
+import { factorCalls } from "@/features/security/calls";
 import { SecondStep } from "@/features/security/second-step";
 import { words } from "@/features/security/strings";
 import { Problem } from "@/features/sign-in/problem";
@@ -46,10 +47,10 @@ export default function LoginPage() {
     quiet.current = aborter;
     const offer = async () => {
       if (!(await fillsInPasskeys()) || aborter.signal.aborted) return;
-      const { publicKey } = await api.askPasskey(false);
+      const { publicKey } = await factorCalls.askPasskey(false);
       if (aborter.signal.aborted) return;
       const credential = await showPasskey(publicKey, aborter.signal);
-      await latest.current(await api.signInByPasskey(credential));
+      await latest.current(await factorCalls.signInByPasskey(credential));
     };
     offer().catch((cause) => {
       // Nobody asked for it: that it cannot be offered is told when somebody does.
@@ -61,7 +62,7 @@ export default function LoginPage() {
   useEffect(() => {
     // Whatever was begun may have ended since: then one begins here.
     if (step)
-      api.secondStep().then(
+      factorCalls.secondStep().then(
         (answer) => setKinds(answer.kinds),
         () => {},
       );
@@ -96,8 +97,8 @@ export default function LoginPage() {
   const passkey = () =>
     void trying(async () => {
       quiet.current?.abort();
-      const { publicKey } = await api.askPasskey(false);
-      await done(await api.signInByPasskey(await showPasskey(publicKey)));
+      const { publicKey } = await factorCalls.askPasskey(false);
+      await done(await factorCalls.signInByPasskey(await showPasskey(publicKey)));
     });
 
   if (kinds !== null)

@@ -64,7 +64,7 @@ export default function SystemsPage() {
           <Skeleton className="h-28 rounded-xl" />
         ) : own.length === 0 ? (
           <Empty icon={<Workflow />} title={w.none} className="py-6">
-            {w.noneHelp}
+            {mayBuild ? w.noneHelp : w.noneForViewer}
           </Empty>
         ) : (
           <Cards systems={own} onRun={setRunning} />

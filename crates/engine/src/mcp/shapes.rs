@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use guildhall_types::mcp::{McpShape, SHAPE, TOOL_NAME, TOOLS};
+use guildhall_types::mcp::{McpShape, SHAPE, TOOL_NAME, TOOLS, is_hidden, is_tool_name};
 use rmcp::model::{JsonObject, Tool};
 use serde_json::Value;
 
@@ -105,8 +105,7 @@ impl Listed {
 /// What a server says of a tool, and its length. Nothing that is too much, is kept by no database, or repeats a secret.
 fn shape(tool: Tool, blot: &Blot) -> Result<(McpShape, usize), Why> {
     let name = tool.name.into_owned();
-    let odd = |c: char| c.is_control() || is_hidden(c);
-    if name.is_empty() || name.chars().count() > TOOL_NAME || name.chars().any(odd) {
+    if !is_tool_name(&name) {
         return Err(Why::Name);
     }
     let object = |schema: Arc<JsonObject>| all_seen(Value::Object(Arc::unwrap_or_clone(schema)));
@@ -122,30 +121,6 @@ fn shape(tool: Tool, blot: &Blot) -> Result<(McpShape, usize), Why> {
         return Err(Why::Words);
     }
     if shape.is_callable() { Ok((shape, text.len())) } else { Err(Why::Schema) }
-}
-
-/// Whether a character stands in a text and is not seen there, or turns what is seen around. By such characters a server could
-/// say to a model what the member who approves it does not read.
-const fn is_hidden(c: char) -> bool {
-    match c {
-        '\n' | '\r' | '\t' | '\0' => false,
-        '\u{01}'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
-        // The soft hyphen, marks of direction, joiners, fillers, and what is not shown by itself.
-        '\u{ad}'
-        | '\u{34f}'
-        | '\u{61c}'
-        | '\u{115f}'
-        | '\u{1160}'
-        | '\u{17b4}'
-        | '\u{17b5}'
-        | '\u{180b}'..='\u{180f}' => true,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => true,
-        // Of what chooses between shapes, the one that makes a picture of a sign is common, and says nothing by itself.
-        '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}' | '\u{3164}' | '\u{fff0}'..='\u{fffb}' => true,
-        // Tags, and more that chooses between shapes.
-        '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}' => true,
-        _ => false,
-    }
 }
 
 /// A text in which everything is seen, by the member who approves it and by the model.

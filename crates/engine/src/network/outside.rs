@@ -3,11 +3,15 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use guildhall_types::address::plain;
 use guildhall_types::network::is_reachable;
+
+/// How long the addresses of this machine are taken for what they were.
+const LATELY: Duration = Duration::from_secs(5);
 
 /// Resolves names.
 #[async_trait]
@@ -59,7 +63,21 @@ fn is_own(address: IpAddr) -> bool {
         IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
     };
     let taken = |address: IpAddr| UdpSocket::bind((address, 0)).is_ok();
-    of_interfaces().contains(&address) || taken(address) && !taken(nowhere)
+    of_late().contains(&address) || taken(address) && !taken(nowhere)
+}
+
+/// The same as they were a moment ago: on a host of many containers or routes the kernel's list is long.
+fn of_late() -> Arc<[IpAddr]> {
+    static LATE: Mutex<Option<(Instant, Arc<[IpAddr]>)>> = Mutex::new(None);
+    let mut late = LATE.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*late {
+        Some((at, all)) if at.elapsed() < LATELY => Arc::clone(all),
+        _ => {
+            let all: Arc<[IpAddr]> = of_interfaces().into();
+            *late = Some((Instant::now(), Arc::clone(&all)));
+            all
+        }
+    }
 }
 
 /// The addresses of this machine's interfaces, as the kernel lists them. Blocks, briefly.

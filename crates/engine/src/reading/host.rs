@@ -4,28 +4,36 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use guildhall_sandbox::{MemoryBound, memory_bound};
-use guildhall_types::reading::Used;
+use guildhall_types::reading::{Disk, DiskRole, Room, Used};
+use rustix::fs::StatVfs;
 
 /// What the host says of itself; what it does not say is absent.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Host {
     pub(super) memory: Option<Used>,
     pub(super) process_memory: Option<i64>,
-    pub(super) disk: Option<Used>,
+    pub(super) disks: Vec<Disk>,
     pub(super) processors: i64,
     pub(super) load: Option<f64>,
 }
 
-/// Asks the host, and of its disks for the one that holds `data`. Blocks, briefly.
-pub(super) fn look(data: &Path) -> Host {
+/// Asks the host, and of its disks for those that hold these folders. Blocks, briefly.
+pub(super) fn look(folders: &[(DiskRole, PathBuf)]) -> Host {
     let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
     Host {
-        memory: tighter(of_machine(&text("/proc/meminfo")), memory_bound()),
+        memory: fuller(of_machine(&text("/proc/meminfo")), memory_bound()),
         process_memory: kib(&text("/proc/self/status"), "VmRSS"),
-        disk: disk(data),
+        disks: disks(folders),
         processors: std::thread::available_parallelism().map_or(1, |many| i64::try_from(many.get()).unwrap_or(1)),
         load: load(&text("/proc/loadavg")),
     }
+}
+
+/// Bytes of memory that there are: of the group that bounds the server, where that has less than the machine. Blocks, briefly.
+pub(crate) fn whole_memory() -> Option<u64> {
+    let machine = of_machine(&fs::read_to_string("/proc/meminfo").unwrap_or_default());
+    let machine = machine.and_then(|machine| u64::try_from(machine.total).ok());
+    machine.into_iter().chain(memory_bound().map(|bound| bound.most)).min()
 }
 
 /// Bytes from a line such as `MemTotal:  24684084 kB`.
@@ -39,12 +47,16 @@ fn of_machine(meminfo: &str) -> Option<Used> {
     Some(Used { used: (total - available).max(0), total })
 }
 
-/// A group's limit, where it is less than what the machine has.
-fn tighter(machine: Option<Used>, bound: Option<MemoryBound>) -> Option<Used> {
+/// Of the machine and of the group that bounds the server, the one of which more is used: either can be the first to have none
+/// left. Others on the machine are not in the group, and the group may have less than the machine.
+fn fuller(machine: Option<Used>, bound: Option<MemoryBound>) -> Option<Used> {
     let bound = bound
         .and_then(|bound| Some(Used { used: i64::try_from(bound.used).ok()?, total: i64::try_from(bound.most).ok()? }));
     match (machine, bound) {
-        (Some(machine), Some(bound)) if bound.total >= machine.total => Some(machine),
+        // A bound that is above what the machine has never comes first.
+        (Some(machine), Some(bound)) if bound.total >= machine.total || machine.share() >= bound.share() => {
+            Some(machine)
+        }
         (machine, bound) => bound.or(machine),
     }
 }
@@ -54,31 +66,60 @@ fn load(loadavg: &str) -> Option<f64> {
     loadavg.split_whitespace().next()?.parse().ok()
 }
 
-/// The file system that holds a folder, or will when it is made, as `df` tells it: what is kept back for root nobody else can
-/// use, so it counts neither as used nor as there.
-pub(crate) fn disk(folder: &Path) -> Option<Used> {
-    folder.ancestors().find_map(|at| rustix::fs::statvfs(at).ok()).map(used)
+/// What there is in the file system that holds a folder, or will when it is made, as `df` tells it: what is kept back for root
+/// nobody else can use, so it counts neither as used nor as there.
+pub(crate) fn room(folder: &Path) -> Option<Room> {
+    folder.ancestors().find_map(|at| rustix::fs::statvfs(at).ok()).map(|found| room_in(&found))
 }
 
-fn used(found: rustix::fs::StatVfs) -> Used {
-    let bytes = |blocks: u64| i64::try_from(blocks.saturating_mul(found.f_frsize)).unwrap_or(i64::MAX);
-    let used = bytes(found.f_blocks.saturating_sub(found.f_bfree));
-    Used { used, total: used.saturating_add(bytes(found.f_bavail)) }
+fn room_in(found: &StatVfs) -> Room {
+    let of = |all: u64, free: u64, usable: u64, each: u64| {
+        let whole = |many: u64| i64::try_from(many.saturating_mul(each)).unwrap_or(i64::MAX);
+        let used = whole(all.saturating_sub(free));
+        Used { used, total: used.saturating_add(whole(usable)) }
+    };
+    Room {
+        bytes: of(found.f_blocks, found.f_bfree, found.f_bavail, found.f_frsize),
+        // None where places are made as they are needed.
+        files: (found.f_files > 0).then(|| of(found.f_files, found.f_ffree, found.f_favail, 1)),
+    }
 }
 
-/// The fullest of the file systems that hold these folders and not `data`.
-pub(crate) fn other_disk(data: &Path, folders: &[PathBuf]) -> Option<Used> {
-    let own = device(data);
-    let apart = folders.iter().filter(|folder| own.is_some() && device(folder) != own);
-    apart.filter_map(|folder| disk(folder)).max_by(|one, other| one.share().total_cmp(&other.share()))
+/// The file systems that hold these folders, each once, and the log.
+fn disks(folders: &[(DiskRole, PathBuf)]) -> Vec<Disk> {
+    let mut all: Vec<(u64, Disk)> = Vec::new();
+    let mut put = |device: u64, role: DiskRole, path: &Path, room: Room| {
+        let known = all.iter_mut().find(|(known, _)| *known == device);
+        match known {
+            Some((_, disk)) if disk.holds.contains(&role) => {}
+            Some((_, disk)) => disk.holds.push(role),
+            None => {
+                let Room { bytes, files } = room;
+                all.push((device, Disk { holds: vec![role], path: path.display().to_string(), bytes, files }));
+            }
+        }
+    };
+    for (role, folder) in folders {
+        if let (Some(device), Some(room)) = (device(folder), room(folder)) {
+            put(device, *role, folder, room);
+        }
+    }
+    if let Some((device, path, room)) = log() {
+        put(device, DiskRole::Log, &path, room);
+    }
+    all.into_iter().map(|(_, disk)| disk).collect()
 }
 
-/// The file system that takes the log, if that goes to a file and not to where `data` is.
-pub(crate) fn log_disk(data: &Path) -> Option<Used> {
+/// Where the log goes, if that is a file.
+fn log() -> Option<(u64, PathBuf, Room)> {
     let log = std::io::stderr();
     let file = rustix::fs::fstat(&log).ok()?;
-    let is_file = rustix::fs::FileType::from_raw_mode(file.st_mode).is_file();
-    (is_file && device(data) != Some(file.st_dev)).then(|| rustix::fs::fstatvfs(&log).ok().map(used)).flatten()
+    if !rustix::fs::FileType::from_raw_mode(file.st_mode).is_file() {
+        return None;
+    }
+    let room = room_in(&rustix::fs::fstatvfs(&log).ok()?);
+    let path = fs::read_link("/proc/self/fd/2").unwrap_or_else(|_| PathBuf::from("the log"));
+    Some((file.st_dev, path, room))
 }
 
 /// Which file system holds a folder, or will when it is made.
@@ -102,31 +143,47 @@ mod tests {
     }
 
     #[test]
-    fn a_container_has_what_its_group_has_unless_the_machine_has_less() {
+    fn the_machine_and_the_group_are_both_judged_and_the_fuller_one_is_told() {
         let machine = Some(Used { used: 50, total: 100 });
-        let bound = |most| Some(MemoryBound { used: 10, most });
-        assert_eq!(tighter(machine, bound(40)), Some(Used { used: 10, total: 40 }));
-        assert_eq!(tighter(machine, bound(100)), machine);
-        assert_eq!(tighter(machine, None), machine);
-        assert_eq!(tighter(None, bound(40)), Some(Used { used: 10, total: 40 }));
-        assert_eq!(tighter(None, None), None);
+        let bound = |used, most| Some(MemoryBound { used, most });
+        assert_eq!(fuller(machine, bound(30, 40)), Some(Used { used: 30, total: 40 }));
+        assert_eq!(fuller(machine, bound(10, 40)), machine, "others on the machine use it up");
+        assert_eq!(fuller(machine, bound(99, 100)), machine, "no bound at all");
+        assert_eq!(fuller(machine, None), machine);
+        assert_eq!(fuller(None, bound(10, 40)), Some(Used { used: 10, total: 40 }));
+        assert_eq!(fuller(None, None), None);
     }
 
     #[test]
     fn this_host_says_all_of_it() {
-        let host = look(Path::new("/tmp"));
+        let data = (DiskRole::Data, PathBuf::from("/tmp"));
+        let host = look(std::slice::from_ref(&data));
         let memory = host.memory.unwrap();
         assert!(0 < memory.used && memory.used < memory.total, "{host:?}");
         assert!(host.process_memory.is_some_and(|bytes| bytes > 1_000_000), "{host:?}");
-        let found = host.disk.unwrap();
+        let found = host.disks[0].bytes;
         assert!(0 < found.used && found.used <= found.total, "{host:?}");
         assert!(host.processors > 0 && host.load.is_some_and(|load| load >= 0.0), "{host:?}");
         // One that is made later lies where what is above it lies.
-        let total = |path: &str| disk(Path::new(path)).map(|disk| disk.total);
+        let total = |path: &str| room(Path::new(path)).map(|room| room.bytes.total);
         assert_eq!(total("/nowhere/at/all"), total("/"));
-        // The kernel's own file systems are on no disk of anybody's, and none is used of them.
-        let other = |folder: &str| other_disk(Path::new("/"), &[PathBuf::from(folder)]);
-        assert_eq!(other("/nowhere/at/all"), None);
-        assert!(other("/proc").is_some_and(|used| used.share() == 0.0));
+
+        // Each disk is told once, with all that lies there.
+        let folder = |role, path: &str| (role, PathBuf::from(path));
+        let (worktrees, kernels) = (folder(DiskRole::Worktrees, "/tmp"), folder(DiskRole::Repositories, "/proc"));
+        let mut all = disks(&[data, worktrees, kernels]);
+        all.retain(|disk| disk.role() != DiskRole::Log);
+        assert_eq!((all.len(), all[0].path.as_str(), all[1].path.as_str()), (2, "/tmp", "/proc"));
+        assert!(all[0].holds.starts_with(&[DiskRole::Data, DiskRole::Worktrees]), "{all:?}");
+        assert_eq!((all[1].role(), all[1].bytes.share()), (DiskRole::Repositories, 0.0));
+    }
+
+    #[test]
+    fn a_file_system_without_places_for_files_has_none_to_run_out_of() {
+        let mut found = rustix::fs::statvfs("/").unwrap();
+        (found.f_files, found.f_ffree, found.f_favail) = (1_000, 100, 60);
+        assert_eq!(room_in(&found).files, Some(Used { used: 900, total: 960 }));
+        (found.f_files, found.f_ffree, found.f_favail) = (0, 0, 0);
+        assert_eq!(room_in(&found).files, None);
     }
 }

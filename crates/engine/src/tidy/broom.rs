@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use guildhall_git::{GitError, Identity, Oid, Repo, Worktree};
+use guildhall_git::{GitError, Identity, Leaving, LeftOut, Oid, Repo, Worktree};
 use guildhall_store::{RunPlace, Store};
 use guildhall_team::{Places, RETENTION};
 use guildhall_types::feature::FeatureKind;
 use guildhall_types::retention::Retention;
-use guildhall_types::run::{Run, RunStatus};
+use guildhall_types::run::Run;
 use guildhall_types::tidy::{TidyReason, caches_to_go, repository_goes, worktrees_to_go};
 use guildhall_types::{Clock, ProjectId, RunId};
 
@@ -73,6 +73,9 @@ impl Broom {
         if let Err(error) = self.sweep_records(&mut swept).await {
             swept.fault("the database could not be tidied up", &error);
         }
+        if let Err(error) = self.sweep_left(&mut swept).await {
+            swept.fault("what was left in worktrees could not be looked at", &error);
+        }
         if pack {
             self.pack(&mut swept).await;
         }
@@ -90,7 +93,7 @@ impl Broom {
 
     async fn try_worktrees(&self, measured: bool, swept: &mut Swept) -> Result<(), Trouble> {
         let rules = self.rules().await?;
-        let disk = || host::disk(&self.places.worktrees).filter(|_| measured);
+        let disk = || host::room(&self.places.worktrees).filter(|_| measured);
         // What they take is asked for only where it matters.
         let full = disk().is_some_and(|disk| rules.disk_percent.is_some_and(|percent| disk.is_over(percent)));
         let held = self.held(full).await?;
@@ -102,7 +105,7 @@ impl Broom {
             if going.why == TidyReason::Disk && room() {
                 break;
             }
-            match self.take_away(&one.place, going.why).await {
+            match self.take_away(&one.place, going.why, false).await {
                 Ok(true) => {
                     tracing::info!(run = %going.run_id, why = %going.why, "a worktree was tidied away");
                     swept.gone.push(format!("the worktree of run {} ({})", going.run_id, going.why));
@@ -118,8 +121,8 @@ impl Broom {
     }
 
     /// Takes a worktree away, unless somebody has come to use it. What is not on a ref is put on one first. Returns whether it
-    /// went.
-    async fn take_away(&self, place: &RunPlace, why: TidyReason) -> Result<bool, Trouble> {
+    /// went. What is given up goes though not all of it can be kept.
+    async fn take_away(&self, place: &RunPlace, why: TidyReason, given_up: bool) -> Result<bool, Trouble> {
         let id = place.run.id;
         let over = matches!(why, TidyReason::Over | TidyReason::Deleted);
         let mut hands = (None, None);
@@ -140,7 +143,7 @@ impl Broom {
         }
         let done = match self.store.run(id).await? {
             Some(now) if now.status == place.run.status && now.attempt == place.run.attempt => {
-                self.remove(place, &now, over).await
+                self.remove(place, &now, over, given_up).await
             }
             _ => Ok(false),
         };
@@ -151,13 +154,17 @@ impl Broom {
         done
     }
 
-    async fn remove(&self, place: &RunPlace, run: &Run, over: bool) -> Result<bool, Trouble> {
+    async fn remove(&self, place: &RunPlace, run: &Run, over: bool, given_up: bool) -> Result<bool, Trouble> {
         let (id, folder) = (run.id, self.places.run(run.id));
         let repo = Repo::open(&self.places.repository(run.project_id))?;
         let Some(worktree) = repo.worktree(&id.to_string(), &folder)? else {
             return self.remove_unknown(&folder).await;
         };
-        if let Err(error) = self.save(&repo, &worktree, run, over).await {
+        let saved = self.save(&repo, &worktree, run, over).await;
+        let forgone = given_up && matches!(saved, Err(Trouble::TooLarge { .. } | Trouble::TooMany(_)));
+        if let Err(error) = saved
+            && !forgone
+        {
             if let Some(engine) = &self.engine {
                 engine.0.tidying.state().unsaved.insert(id, chain(&error));
             }
@@ -172,25 +179,22 @@ impl Broom {
         Ok(true)
     }
 
-    /// Puts what a worktree holds on a ref: what is over beside the work for good, anything else so that it comes back.
+    /// Puts what a worktree holds beside its work on a ref of its own: for good of what is over, anything else so that it comes
+    /// back. What cannot all be kept stays.
     async fn save(&self, repo: &Repo, worktree: &Worktree, run: &Run, over: bool) -> Result<(), Trouble> {
         let Some(base) = run.base_commit.as_ref().filter(|_| worktree.tree().is_dir()) else { return Ok(()) };
         let head = Oid::parse(run.head_commit.as_ref().unwrap_or(base))?;
         let name = run.id.to_string();
         repo.take_snapshots(&name, &head).await?;
-        if run.status == RunStatus::Closed {
-            repo.snapshot(worktree, &head, "What was left in the worktree\n", &author()).await?;
-            return Ok(());
-        }
-        let left_out = repo.lay_aside(worktree, &head, &author()).await?;
-        match left_out.large.first() {
-            _ if over => Ok(()),
-            Some((file, bytes)) => {
-                Err(Trouble::TooLarge { file: file.clone(), bytes: *bytes, more: left_out.large.len() - 1 })
-            }
-            None if left_out.nested > 0 => Err(Trouble::TooMany(left_out.nested)),
-            None => Ok(()),
-        }
+        let leaving = if over { Leaving::ForGood } else { Leaving::ForAWhile };
+        all_kept(&repo.lay_aside(worktree, &head, &author(), leaving, self.clock.now()).await?)
+    }
+
+    /// Takes a worktree that is over away though not all of it can be kept, because an admin says so.
+    pub(super) async fn give_up(&self, id: RunId) -> Result<bool, Trouble> {
+        let Some(place) = self.store.run_place(id).await? else { return Ok(false) };
+        let why = if place.deleted { TidyReason::Deleted } else { TidyReason::Over };
+        self.take_away(&place, why, true).await
     }
 
     /// A folder that no repository knows as a worktree: of one that was not made, or that is nearly gone.
@@ -298,6 +302,17 @@ fn named(place: &RunPlace) -> String {
         FeatureKind::Card => format!("the card #{number} “{title}”"),
         FeatureKind::Chat => format!("the chat “{title}”"),
         FeatureKind::Task => format!("the task “{title}”"),
+    }
+}
+
+/// Whether all of a worktree is on a ref.
+pub(super) fn all_kept(left_out: &LeftOut) -> Result<(), Trouble> {
+    match left_out.large.first() {
+        Some((file, bytes)) => {
+            Err(Trouble::TooLarge { file: file.clone(), bytes: *bytes, more: left_out.large.len() - 1 })
+        }
+        None if left_out.nested > 0 => Err(Trouble::TooMany(left_out.nested)),
+        None => Ok(()),
     }
 }
 

@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use guildhall_sandbox::{cached, measured};
+use guildhall_sandbox::{Extent, cached, measured};
 use guildhall_store::{KnownProject, RunPlace};
 use guildhall_team::TeamError;
 use guildhall_types::feature::FeatureKind;
 use guildhall_types::retention::Retention;
+use guildhall_types::run::RunStatus;
 use guildhall_types::tidy::{
     CacheFacts, CacheGoing, CacheUse, DiskBytes, DiskReport, Occupied, RecordsGoing, RepositoryGoing, RepositoryUse,
     TidyPlan, WorktreeFacts, WorktreeUse, before, caches_to_go, repository_goes, worktrees_to_go,
@@ -41,8 +42,8 @@ pub(super) async fn names(folder: &Path) -> Result<Vec<String>, Trouble> {
     Ok(listed.await?)
 }
 
-/// Bytes of whatever is at a path.
-pub(super) async fn size(path: PathBuf) -> Result<u64, Trouble> {
+/// What whatever is at a path takes.
+pub(super) async fn size(path: PathBuf) -> Result<Extent, Trouble> {
     Ok(tokio::task::spawn_blocking(move || measured(&path)).await?)
 }
 
@@ -53,7 +54,7 @@ impl Broom {
         for id in names(&self.places.worktrees).await?.iter().filter_map(|name| name.parse::<RunId>().ok()) {
             let Some(place) = self.store.run_place(id).await? else { continue };
             let folder = self.places.run(id);
-            let bytes = if measure { size(folder.clone()).await? } else { 0 };
+            let size = if measure { size(folder.clone()).await? } else { Extent::default() };
             let used = tokio::task::spawn_blocking(move || stay::used_at(&folder)).await?;
             let rested = place.run.ended_at.unwrap_or(place.run.created_at);
             let unsaved = self.engine.as_ref().and_then(|engine| engine.0.tidying.state().unsaved.get(&id).cloned());
@@ -63,7 +64,8 @@ impl Broom {
                 status: place.run.status,
                 deleted: place.deleted,
                 unused_since: used.map_or(rested, |used| used.max(rested)),
-                bytes,
+                bytes: size.bytes,
+                files: size.files,
                 in_use: self.in_use(&place).await?,
                 unsaved: unsaved.is_some(),
             };
@@ -142,7 +144,7 @@ impl Broom {
 
     pub(super) async fn report(&self) -> Result<DiskReport, Trouble> {
         let (now, rules) = (self.clock.now(), self.rules().await?);
-        let disk = host::disk(&self.places.worktrees);
+        let disk = host::room(&self.places.worktrees);
         let held = self.held(true).await?;
         let facts: Vec<_> = held.iter().map(|one| one.facts.clone()).collect();
         let caches = self.caches().await?;
@@ -167,7 +169,7 @@ impl Broom {
             if !path.exists() {
                 continue;
             }
-            let bytes = size(path).await?;
+            let bytes = size(path).await?.bytes;
             let worktrees = held.iter().filter(|one| one.place.run.project_id == project.id).count();
             if repository_goes(project.archived_at, worktrees, &rules, now) {
                 plan.repositories.push(RepositoryGoing { project_id: project.id, name: project.name.clone(), bytes });
@@ -192,7 +194,8 @@ impl Broom {
         };
         Ok(DiskReport {
             at: now,
-            disk,
+            disk: disk.map(|disk| disk.bytes),
+            disk_files: disk.and_then(|disk| disk.files),
             bytes,
             worktrees: largest(worktrees, |one| one.bytes),
             repositories: largest(repositories, |one| one.bytes),
@@ -217,8 +220,14 @@ impl Broom {
     }
 }
 
+/// Whether a run never works again.
+pub(super) fn is_over(place: &RunPlace) -> bool {
+    place.deleted || place.run.status == RunStatus::Closed
+}
+
 impl Held {
     fn shown(self) -> WorktreeUse {
+        let over = is_over(&self.place);
         let Self { place: RunPlace { run, kind, number, title, .. }, facts, unsaved } = self;
         WorktreeUse {
             run_id: run.id,
@@ -233,6 +242,7 @@ impl Held {
             bytes: facts.bytes,
             unused_since: facts.unused_since,
             in_use: facts.in_use,
+            over,
             unsaved,
         }
     }

@@ -8,14 +8,15 @@
 use std::path::{Path, PathBuf};
 
 use chrono::Duration;
-use guildhall_git::Repo;
+use guildhall_git::{Leaving, Repo};
+use guildhall_sandbox::Extent;
 use guildhall_team::{Team, TeamError};
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::tidy::{Orphan, OrphanKind};
 use guildhall_types::{DateTime, ProjectId, RunId};
 
-use super::broom::{Broom, Swept, author};
-use super::look::{names, size};
+use super::broom::{Broom, Swept, all_kept, author};
+use super::look::{is_over, names, size};
 use crate::problems::{Trouble, chain};
 
 /// What is younger may belong to something that is just being made, or to a database that was put in place a moment ago.
@@ -46,20 +47,28 @@ impl Broom {
         }
         let mut all = Vec::new();
         for (kind, path, at) in found {
-            let bytes = if measure { size(at.clone()).await? } else { 0 };
             // It may have gone meanwhile.
-            let Some(changed_at) = changed(at).await? else { continue };
-            all.push(Orphan { kind, path, bytes, changed_at, removable_at: changed_at + YOUNG });
+            let Some(changed_at) = changed(at.clone()).await? else { continue };
+            // Work in a tree does not touch the folder above it.
+            let size = if measure || kind == OrphanKind::Worktree { size(at).await? } else { Extent::default() };
+            let newest = i64::try_from(size.changed).ok().and_then(|at| DateTime::from_timestamp(at, 0));
+            let changed_at = newest.map_or(changed_at, |newest| newest.max(changed_at));
+            all.push(Orphan { kind, path, bytes: size.bytes, changed_at, removable_at: changed_at + YOUNG });
         }
         Ok(all)
     }
 
-    /// Removes these; what a worktree among them holds is put on a ref first where a repository still knows it.
+    /// Removes these; what a worktree among them holds is put on a ref first where a repository still knows it. A worktree that is
+    /// over and stays because not all of it can be kept goes as well when it is named.
     pub(super) async fn remove_orphans(&self, by: &Team, paths: &[String]) -> Result<Vec<String>, TeamError> {
         let internal = |error: Trouble| TeamError::internal("looking for what belongs to nothing", error);
         let (all, now) = (self.orphans(false).await.map_err(internal)?, self.clock.now());
-        let mut chosen = Vec::new();
+        let (mut chosen, mut given_up) = (Vec::new(), Vec::new());
         for path in paths {
+            if let Some(run) = self.stays(path).await.map_err(internal)? {
+                given_up.push((path, run));
+                continue;
+            }
             let Some(orphan) = all.iter().find(|orphan| orphan.path == *path) else {
                 return Err(TeamError::invalid("paths", format!("{path} is not there, or belongs to something")));
             };
@@ -71,6 +80,16 @@ impl Broom {
             chosen.push(orphan.clone());
         }
         let mut gone = Vec::new();
+        for (path, run) in given_up {
+            by.store.audit(Note::new(AuditAction::RemoveOrphans).on(AuditObject::Disk, path)).await?;
+            let refused = |why: String| TeamError::conflict("not-removed", format!("{path} was not removed: {why}"));
+            match self.give_up(run).await {
+                Ok(true) => tracing::info!(path, "a worktree of which not all could be kept was given up by an admin"),
+                Ok(false) => return Err(refused("somebody works with it again".to_owned())),
+                Err(error) => return Err(refused(chain(&error))),
+            }
+            gone.push(path.clone());
+        }
         for orphan in chosen {
             let note = Note::new(AuditAction::RemoveOrphans).on(AuditObject::Disk, &orphan.path);
             by.store.audit(note).await?;
@@ -83,6 +102,16 @@ impl Broom {
         Ok(gone)
     }
 
+    /// The run whose worktree this is, if it is over and stays because not all of it can be kept.
+    async fn stays(&self, path: &str) -> Result<Option<RunId>, Trouble> {
+        let Some(run) = path.strip_prefix("worktrees/").and_then(|name| name.parse::<RunId>().ok()) else {
+            return Ok(None);
+        };
+        let unsaved = self.engine.as_ref().is_some_and(|engine| engine.0.tidying.state().unsaved.contains_key(&run));
+        let over = self.store.run_place(run).await?.is_some_and(|place| is_over(&place));
+        Ok(Some(run).filter(|_| unsaved && over))
+    }
+
     async fn remove_orphan(&self, orphan: &Orphan) -> Result<(), Trouble> {
         let Some((folder, name)) = orphan.path.split_once('/') else { return Ok(()) };
         let at = match folder {
@@ -92,10 +121,14 @@ impl Broom {
         if orphan.kind == OrphanKind::Worktree {
             for repo in self.repositories().await? {
                 let Some(worktree) = repo.worktree(name, &at)? else { continue };
-                if let Some(head) = repo.snapshot_of(name).await?
-                    && worktree.tree().is_dir()
-                {
-                    repo.lay_aside(&worktree, &head, &author()).await?;
+                // Where no turn was saved, the work began where its branch stands.
+                let head = match repo.snapshot_of(name).await? {
+                    Some(head) => Some(head),
+                    None => repo.head_of(&worktree).await?,
+                };
+                if let Some(head) = head.filter(|_| worktree.tree().is_dir()) {
+                    let now = self.clock.now();
+                    all_kept(&repo.lay_aside(&worktree, &head, &author(), Leaving::ForGood, now).await?)?;
                 }
                 repo.remove_worktree(&worktree).await?;
             }

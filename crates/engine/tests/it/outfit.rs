@@ -1,7 +1,7 @@
 //! What builds need: set-up, secrets, and what tools keep between runs.
 
 use guildhall_store::ProjectPatch;
-use guildhall_team::TeamError;
+use guildhall_team::{By, TeamError};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::project::{Project, ProjectSettings, ProjectSource};
@@ -47,7 +47,7 @@ async fn a_worktree_is_set_up_once_before_its_agent_and_again_when_the_set_up_ch
         settings.verify_commands = lines(&["test -d deps && echo \"check ${#TOKEN}\""]);
     })
     .await;
-    hall.team.put_project_secret(&hall.anna, project.id, "TOKEN", TOKEN, None).await.unwrap();
+    hall.team.put_project_secret(By::in_person(&hall.anna), project.id, "TOKEN", TOKEN, None).await.unwrap();
 
     // It fails: the run stops before its agent begins, with what was printed, and nothing of the secret.
     let id = hall.scripted(&project, &[bash("cat deps/count | wc -l"), json!({ "say": "Done." })]).await;
@@ -100,7 +100,7 @@ async fn a_worktree_is_set_up_once_before_its_agent_and_again_when_the_set_up_ch
 async fn work_that_holds_a_secret_is_told_shown_without_it_and_not_merged() {
     let hall = Hall::open().await;
     let project = hall.project("p", ProjectSource::Empty).await;
-    hall.team.put_project_secret(&hall.anna, project.id, "TOKEN", TOKEN, None).await.unwrap();
+    hall.team.put_project_secret(By::in_person(&hall.anna), project.id, "TOKEN", TOKEN, None).await.unwrap();
     let write =
         json!({ "tools": [["bash", { "command": "echo \"key = $TOKEN\" > config.txt", "secrets": ["TOKEN"] }]] });
     let id = hall.scripted(&project, &[write, json!({ "say": "Done." }), json!({ "say": "I leave it there." })]).await;
@@ -197,7 +197,7 @@ async fn who_only_looks_is_given_no_secret_and_nothing_is_set_up() {
     let hall = Hall::open().await;
     let project = hall.project("p", ProjectSource::Empty).await;
     hall.set(&project, |settings| settings.set_up = lines(&["false"])).await;
-    hall.team.put_project_secret(&hall.anna, project.id, "TOKEN", TOKEN, None).await.unwrap();
+    hall.team.put_project_secret(By::in_person(&hall.anna), project.id, "TOKEN", TOKEN, None).await.unwrap();
     let look = json!({ "tools": [["bash", { "command": "echo ${#TOKEN}", "secrets": ["TOKEN"] }]] });
     let new = guildhall_team::NewChat {
         message: script(&[look, bash("echo ${#TOKEN} ${CARGO_HOME-none}"), json!({ "say": "Done." })]),

@@ -373,6 +373,12 @@ async fn what_an_admin_looks_at_with_keeps_nothing_among_the_admins_own_caches_a
         (TrialStatus::Stopped, Some("Its member may run nothing any more."))
     );
     assert!(!alive("sleep\086393") && !alive("sleep\086394"));
+    // A server that does not run a trial leaves word for the one that does.
+    let trial = Some(vec!["sleep 86392".to_owned()]);
+    let begun = hall.engine.try_checks(&hall.team, hall.anna.id, project.id, trial, None, None).await.unwrap();
+    hall.team.store.stop_trial(&begun, "Olga stopped it.").await.unwrap();
+    let trial = hall.until("the end of the trial", tried).await;
+    assert_eq!((trial.status, trial.problem.as_deref()), (TrialStatus::Stopped, Some("Olga stopped it.")));
     let refused = hall.engine.start_service(&hall.team, &bert, run.id, ("more", "true", None)).await;
     assert!(matches!(refused, Err(TeamError::NotYours { .. })), "{refused:?}");
 }

@@ -429,6 +429,27 @@ async fn work_that_waited_for_a_person_is_merged_by_itself_when_what_it_is_built
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_is_merged_by_hand_with_what_it_is_built_on_is_not_taken_up_as_well() {
+    let hall = Hall::open().await;
+    let project = project(&hall, &["true"], AfterWork::Merge).await;
+    for n in 0..3 {
+        let file = format!("login{n}.txt");
+        let asks = NewCard { needs_approval: Some(true), ..new("Log in", &[write(&file, "name\n")], &[]) };
+        let login = hall.team.create_feature(&hall.anna, project.id, asks).await.unwrap().card.id;
+        hall.start(login).await;
+        hall.reaches(login, WaitingApproval).await;
+        hall.team.verify(login).await.unwrap();
+        let upon = card(&hall, &project, "Upon", &[bash(&format!("echo secret >> {file}"))], &[login]).await;
+        hall.start(upon).await;
+        hall.reaches(upon, Verified).await;
+        hall.team.merge(&hall.anna, upon, None).await.unwrap();
+        assert_eq!((status(&hall, login).await, status(&hall, upon).await), (Completed, Completed));
+        assert_eq!(run_of(&hall, upon).await.attempt, 1);
+        assert_eq!(subjects(&hall, &project).await[..2], ["Upon", "Log in"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whether_work_goes_together_is_tried_once() {
     let hall = Hall::open().await;
     let project = project(&hall, &["true"], AfterWork::Verify).await;

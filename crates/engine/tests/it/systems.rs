@@ -7,7 +7,7 @@ use guildhall_team::By;
 use guildhall_types::project::Project;
 use guildhall_types::run::RunStatus;
 use guildhall_types::system::{
-    ExecutionStatus, ExecutionView, StepState, SystemDefinition, SystemStatus, SystemStepStatus as S,
+    ExecutionStatus, ExecutionView, StepState, StepView, SystemDefinition, SystemStatus, SystemStepStatus as S,
 };
 use guildhall_types::{ExecutionId, SystemId};
 use serde_json::{Value, json};
@@ -73,12 +73,17 @@ fn built_in(name: &str) -> SystemId {
     all.iter().find(|system| system.definition.name == name).unwrap().id
 }
 
-pub fn state<'a>(view: &'a ExecutionView, key: &str) -> &'a StepState {
-    &view.steps.iter().find(|step| step.state.key == key).unwrap().state
+pub fn state<'a>(view: &'a ExecutionView, key: &str) -> &'a StepView {
+    view.steps.iter().find(|step| step.key == key).unwrap()
+}
+
+/// A step with its texts.
+async fn texts(hall: &Hall, view: &ExecutionView, key: &str) -> StepState {
+    hall.team.execution_step(view.execution.id, key).await.unwrap()
 }
 
 pub fn status(view: &ExecutionView, key: &str) -> Option<S> {
-    view.steps.iter().find(|step| step.state.key == key).map(|step| step.state.status)
+    view.steps.iter().find(|step| step.key == key).map(|step| step.status)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -129,7 +134,7 @@ async fn a_failing_branch_ends_what_its_policy_says() {
     let failed = reaches(&hall, at_once, ExecutionStatus::Failed).await;
     assert_eq!((status(&failed, "both.bad"), status(&failed, "both.other")), (Some(S::Failed), Some(S::Cancelled)));
     assert!(failed.execution.error.as_ref().unwrap().starts_with("Both: bad: "), "{:?}", failed.execution.error);
-    let task = failed.steps.iter().find(|step| step.state.key == "both.other").unwrap().tasks[0].feature_id;
+    let task = failed.steps.iter().find(|step| step.key == "both.other").unwrap().tasks[0].feature_id;
     let stopped = async || {
         let state = hall.team.store.task(task).await.unwrap();
         state.is_none_or(|state| state.status == RunStatus::Stopped).then_some(())
@@ -155,9 +160,7 @@ async fn a_person_is_waited_for_through_a_restart_and_sends_back() {
     ]);
     let id = run(&hall, &project, steps, Value::Null).await;
     let waits = reaches(&hall, id, ExecutionStatus::Waiting).await;
-    let shown =
-        |view: &ExecutionView| view.steps.iter().find(|step| step.state.key == "look").unwrap().state.input.clone();
-    assert_eq!(shown(&waits).as_deref(), Some("Is it good? Made."));
+    assert_eq!(texts(&hall, &waits, "look").await.input.as_deref(), Some("Is it good? Made."));
     hall.die_and_start_again().await;
     hall.team.review_step(&hall.anna, id, "look", 0, false, "Shorter, please.").await.unwrap();
     let again = async || {
@@ -165,9 +168,9 @@ async fn a_person_is_waited_for_through_a_restart_and_sends_back() {
         (view.execution.status == ExecutionStatus::Waiting && status(&view, "look@1.mend").is_some()).then_some(view)
     };
     let again = hall.until("the second look", again).await;
-    assert_eq!(shown(&again).as_deref(), Some("Is it good? Mended."));
-    let mended = again.steps.iter().find(|step| step.state.key == "look@1.mend").unwrap();
-    assert!(mended.state.input.as_ref().unwrap().starts_with("Mend: Shorter, please."));
+    assert_eq!(texts(&hall, &again, "look").await.input.as_deref(), Some("Is it good? Mended."));
+    let mended = texts(&hall, &again, "look@1.mend").await;
+    assert!(mended.input.as_ref().unwrap().starts_with("Mend: Shorter, please."));
     // Somebody whose page still shows the first one approves nothing that was not looked at.
     let stale = hall.team.review_step(&hall.anna, id, "look", 0, true, "").await;
     assert!(stale.is_err_and(|error| error.to_string().contains("changed meanwhile")));
@@ -217,7 +220,7 @@ async fn an_execution_is_ended_by_a_member_by_the_kill_switch_and_by_time() {
     let hasty = json!({ "timeoutMs": 1_500, "retry": { "maxAttempts": 2, "delayMs": 100 } });
     let third = run(&hall, &project, json!([with(hangs("slow"), hasty)]), Value::Null).await;
     let failed = reaches(&hall, third, ExecutionStatus::Failed).await;
-    assert_eq!((failed.steps[0].state.attempt, failed.steps[0].tasks.len()), (2, 2));
+    assert_eq!((failed.steps[0].attempt, failed.steps[0].tasks.len()), (2, 2));
     assert!(failed.execution.error.unwrap().contains("within 1 seconds"));
     for task in &failed.steps[0].tasks {
         ended(task.feature_id).await;
@@ -273,7 +276,7 @@ async fn the_systems_that_come_with_guildhall_run_from_end_to_end() {
     let made: Vec<(String, i64)> = cards().await.into_iter().map(|card| (card.title, card.priority)).skip(1).collect();
     assert_eq!(made, [("First".to_owned(), 1), ("Second".to_owned(), 2)]);
     let review = hall.team.execution(begun["Code review"]).await.unwrap();
-    let diff = review.steps.iter().find(|step| step.state.key == "diff").unwrap().state.output.clone().unwrap();
+    let diff = texts(&hall, &review, "diff").await.output.unwrap();
     assert!(diff.as_str().unwrap().contains("+++ new.txt\n@@ -0,0 +1 @@\n+a line"), "{diff}");
     let bug = hall.team.execution(begun["Bug investigation"]).await.unwrap();
     for key in ["suspicions@1.follow", "outcome.reproduce", "outcome.explain"] {
@@ -315,7 +318,7 @@ async fn a_badly_shaped_answer_to_a_system_that_comes_with_guildhall_goes_back_a
         ("suspicions@1.follow", "verdict must be one of \"proved\", \"open\""),
         ("outcome.reproduce", "reproduced must be of the type boolean"),
     ] {
-        let step = state(&done, key);
+        let step = texts(&hall, &done, key).await;
         assert_eq!((step.status, step.attempt, step.rounds), (S::Completed, 2, 1), "{key}: {step:#?}");
         let asked = step.input.as_deref().unwrap();
         assert!(asked.contains(why) && asked.contains("Proved, I think"), "{key}: {asked}");
@@ -323,7 +326,7 @@ async fn a_badly_shaped_answer_to_a_system_that_comes_with_guildhall_goes_back_a
     }
     assert_eq!(status(&done, "suspicions@2.follow"), None, "one round was enough");
     assert_eq!(status(&done, "outcome.explain"), Some(S::Completed));
-    assert!(state(&done, "outcome.explain").input.as_ref().unwrap().contains("\"reproduced\": true"));
+    assert!(texts(&hall, &done, "outcome.explain").await.input.as_ref().unwrap().contains("\"reproduced\": true"));
 
     // Cards that could not be made: nobody is asked about them.
     let card = |title: &str, priority: Value| json!({ "title": title, "description": "Do it.", "priority": priority });
@@ -337,9 +340,10 @@ async fn a_badly_shaped_answer_to_a_system_that_comes_with_guildhall_goes_back_a
         .unwrap()
         .id;
     let waits = reaches(&hall, id, ExecutionStatus::Waiting).await;
-    assert_eq!((state(&waits, "plan").attempt, &state(&waits, "plan").output), (2, &Some(good.clone())));
-    assert!(state(&waits, "plan").input.as_ref().unwrap().contains("cards[0].priority must be of the type integer"));
-    assert!(!state(&waits, "review").input.as_ref().unwrap().contains("high"));
+    let plan = texts(&hall, &waits, "plan").await;
+    assert_eq!((plan.attempt, &plan.output), (2, &Some(good.clone())));
+    assert!(plan.input.as_ref().unwrap().contains("cards[0].priority must be of the type integer"));
+    assert!(!texts(&hall, &waits, "review").await.input.as_ref().unwrap().contains("high"));
     // The same when they are changed because somebody sent them back.
     hall.team.review_step(&hall.anna, id, "review", 0, false, "Smaller.").await.unwrap();
     let again = async || {
@@ -379,7 +383,7 @@ async fn a_bug_is_reproduced_on_a_branch_of_its_own_and_the_project_stays_as_it_
         .id;
     let done = reaches(&hall, id, ExecutionStatus::Completed).await;
     let task = async |key: &str| {
-        let step = done.steps.iter().find(|step| step.state.key == key).unwrap();
+        let step = done.steps.iter().find(|step| step.key == key).unwrap();
         hall.team.store.task(step.tasks.last().unwrap().feature_id).await.unwrap().unwrap()
     };
     let files = async |id| {
@@ -407,6 +411,6 @@ async fn a_bug_is_reproduced_on_a_branch_of_its_own_and_the_project_stays_as_it_
         (status(&done, "outcome.reproduce"), status(&done, "outcome.explain")),
         (Some(S::Failed), Some(S::Completed))
     );
-    let asked = state(&done, "outcome.explain").input.clone().unwrap();
+    let asked = texts(&hall, &done, "outcome.explain").await.input.unwrap();
     assert!(asked.contains("does not have the form that is asked for"), "{asked}");
 }

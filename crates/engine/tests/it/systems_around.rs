@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use guildhall_store::AgentPatch;
 use guildhall_team::By;
-use guildhall_types::agent::AgentStatus;
+use guildhall_types::agent::{AgentModel, AgentStatus};
 use guildhall_types::limits::Limits;
 use guildhall_types::run::RunStatus;
 use guildhall_types::system::{ExecutionStatus, ExecutionView, SystemDefinition, SystemStatus, SystemStepStatus as S};
@@ -18,7 +18,7 @@ use crate::systems::{agent, hangs, reaches, run, says, state, status, with};
 async fn task(hall: &Hall, id: ExecutionId, key: &str, stands: RunStatus) -> FeatureId {
     let there = async || {
         let view = hall.team.execution(id).await.unwrap();
-        let step = view.steps.iter().find(|step| step.state.key == key)?;
+        let step = view.steps.iter().find(|step| step.key == key)?;
         step.tasks.last().filter(|task| task.status == Some(stands)).map(|task| task.feature_id)
     };
     hall.until(&format!("{key} to be {stands}"), there).await
@@ -54,6 +54,33 @@ async fn a_step_has_its_time_for_work_however_long_it_waits_for_a_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_reviews_ends_no_step_that_rests() {
+    let hall = Hall::open().await;
+    let project = hall.sample().await;
+    let slow = with(hangs("slow"), json!({ "timeoutMs": 3_000 }));
+    let look = json!({ "id": "look", "type": "human_review", "name": "Look" });
+    let all = json!({ "id": "all", "type": "parallel", "name": "All", "children": [slow, look] });
+    let id = run(&hall, &project, json!([all]), Value::Null).await;
+    task(&hall, id, "all.slow", RunStatus::Running).await;
+    let noted = async || {
+        let view = hall.team.execution(id).await.unwrap();
+        (state(&view, "all.slow").deadline.is_some() && status(&view, "all.look") == Some(S::Waiting)).then_some(())
+    };
+    hall.until("its deadline", noted).await;
+    // Nobody looks at it any more, and its agent works no longer.
+    hall.engine.shutdown(Duration::from_secs(20)).await;
+    task(&hall, id, "all.slow", RunStatus::Queued).await;
+    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    hall.team.review_step(&hall.anna, id, "all.look", 0, true, "").await.unwrap();
+    let view = hall.team.execution(id).await.unwrap();
+    assert_eq!(
+        (status(&view, "all.look"), status(&view, "all.slow")),
+        (Some(S::Completed), Some(S::Running)),
+        "{view:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_person_sends_back_for_good_stops_the_agents_beside_it() {
     let hall = Hall::open().await;
     let project = hall.sample().await;
@@ -85,7 +112,7 @@ async fn what_an_execution_left_at_work_when_its_node_died_is_stopped() {
 
 /// What an agent was told first, for the last try of a step.
 async fn told(hall: &Hall, view: &ExecutionView, key: &str) -> (String, Vec<String>) {
-    let step = view.steps.iter().find(|step| step.state.key == key).unwrap();
+    let step = view.steps.iter().find(|step| step.key == key).unwrap();
     let task = step.tasks.last().unwrap();
     let files = hall.team.diff(task.feature_id).await.unwrap().files.into_iter().map(|file| file.new_path).collect();
     (hall.feature(task.feature_id).await.description, files)
@@ -181,6 +208,20 @@ async fn what_could_not_be_run_to_its_end_is_told_before_anything_is_paid() {
     let refused =
         hall.team.run_system(By::in_person(&hall.anna), keyless.id, project.id, &Value::Null).await.unwrap_err();
     assert!(refused.to_string().contains("no key"), "{refused}");
+    // Nor for that of the agent of the library which works for one that names none.
+    let unnamed = keep(SystemStatus::Active, &of(json!({}))).await.unwrap();
+    let (researcher, _) = hall.team.store.built_in_agent("researcher").await.unwrap().unwrap();
+    let calls = async |model: &str| {
+        let model = AgentModel { model: Some(model.to_owned()), ..researcher.model.clone() };
+        let patch = AgentPatch { model: Some(model), ..AgentPatch::default() };
+        hall.team.update_agent(By::in_person(&hall.anna), researcher.id, patch, None).await.unwrap();
+    };
+    calls("gpt-5").await;
+    let refused =
+        hall.team.run_system(By::in_person(&hall.anna), unnamed.id, project.id, &Value::Null).await.unwrap_err();
+    assert!(refused.to_string().contains("no key"), "{refused}");
+    calls("simulated").await;
+    hall.team.run_system(By::in_person(&hall.anna), unnamed.id, project.id, &Value::Null).await.unwrap();
     hall.team.run_system(By::in_person(&hall.anna), active.id, project.id, &Value::Null).await.unwrap();
     // Its agent of the library goes.
     let patch = AgentPatch { status: Some(AgentStatus::Archived), ..AgentPatch::default() };

@@ -19,6 +19,8 @@ use serde_json::json;
 
 use crate::harness::{Hall, script};
 
+/// Bytes of a file that no snapshot takes.
+const LARGE: u64 = 51 * 1024 * 1024;
 /// Longer than any leap of the clock here.
 const LEASE: Duration = Duration::from_secs(1_000 * 24 * 60 * 60);
 
@@ -198,6 +200,75 @@ async fn a_file_that_is_too_large_for_git_keeps_its_worktree_and_nothing_else() 
     assert!(!tidy.folder(run).exists() && report.worktrees.is_empty());
 }
 
+/// Of what is over nothing comes back, so that nothing goes which is on no ref: not a large file, not what nobody saved.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_left_in_a_worktree_that_is_over_is_on_a_ref_of_its_own_and_outlasts_the_snapshots() {
+    let tidy = Tidy::open().await;
+    let Tidy { hall, clock, project } = &tidy;
+    let (merged, one) = tidy.finished("one.txt").await;
+    let (deleted, two) = tidy.finished("two.txt").await;
+    for run in [one, two] {
+        let tree = tidy.folder(run).join("tree");
+        std::fs::write(tree.join("by-hand.txt"), "by hand\n").unwrap();
+        std::fs::File::create(tree.join("large.bin")).unwrap().set_len(LARGE).unwrap();
+    }
+    let (_, repo) = hall.team.ready_project(project.id).await.unwrap();
+    hall.team.merge(&hall.anna, merged.card.id, None).await.unwrap();
+    hall.team.store.delete_feature(deleted.card.id).await.unwrap();
+    let gone = async || (!tidy.folder(one).exists() && !tidy.folder(two).exists()).then_some(());
+    hall.until("worktrees that are over", gone).await;
+    let left = async || {
+        let mut all: Vec<String> = repo.all_left().await.unwrap().into_iter().map(|left| left.run).collect();
+        all.sort();
+        all
+    };
+    let mut both = [one.to_string(), two.to_string()];
+    both.sort();
+    assert_eq!(left().await, both);
+    for left in repo.all_left().await.unwrap() {
+        let text = repo.file_at(&left.commit, "by-hand.txt", 100).await.unwrap();
+        assert_eq!(text, Some(guildhall_git::Blob::Bytes(b"by hand\n".to_vec())));
+        assert_eq!(
+            repo.file_at(&left.commit, "large.bin", 3).await.unwrap(),
+            Some(guildhall_git::Blob::TooLarge(LARGE))
+        );
+    }
+
+    clock.advance(TimeDelta::days(31));
+    tidy.sweep().await;
+    assert_eq!(repo.snapshot_of(&one.to_string()).await.unwrap(), None, "the states between its turns go");
+    assert_eq!(left().await, both, "what no branch holds stays");
+    clock.advance(TimeDelta::days(60));
+    tidy.sweep().await;
+    assert_eq!(left().await, [] as [String; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worktree_that_is_over_with_more_than_is_kept_stays_until_an_admin_gives_it_up() {
+    let tidy = Tidy::open().await;
+    let Tidy { hall, project, .. } = &tidy;
+    let (feature, run) = tidy.finished("work.txt").await;
+    let tree = tidy.folder(run).join("tree");
+    std::fs::write(tree.join("by-hand.txt"), "by hand\n").unwrap();
+    std::fs::File::create(tree.join("large.bin")).unwrap().set_len(1024 * 1024 * 1024 + 1).unwrap();
+    let path = format!("worktrees/{run}");
+    let give_up = async || hall.engine.remove_orphans(&hall.team, std::slice::from_ref(&path)).await;
+    assert!(give_up().await.is_err(), "it may go on");
+    hall.team.shelve(feature.card.id).await.unwrap();
+    let report = tidy.sweep().await;
+    let one = &report.worktrees[0];
+    assert!(one.over && one.unsaved.as_ref().unwrap().contains("large.bin has 1073741825 bytes"), "{report:?}");
+    assert_eq!(give_up().await.unwrap(), std::slice::from_ref(&path));
+    assert!(!tidy.folder(run).exists());
+    let (_, repo) = hall.team.ready_project(project.id).await.unwrap();
+    let left = repo.all_left().await.unwrap();
+    let text = repo.file_at(&left[0].commit, "by-hand.txt", 100).await.unwrap();
+    assert_eq!(text, Some(guildhall_git::Blob::Bytes(b"by hand\n".to_vec())), "what can be kept is");
+    let query = AuditQuery { action: Some(AuditAction::RemoveOrphans), limit: 10, ..AuditQuery::default() };
+    let told = hall.team.store.audit_entries(&query).await.unwrap();
+    assert_eq!(told[0].object_id.as_deref(), Some(path.as_str()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_git_cannot_put_on_a_ref_stays_and_the_clean_up_is_stuck_until_it_can() {
     let tidy = Tidy::open().await;
@@ -291,8 +362,12 @@ async fn orphans_are_named_and_go_only_when_an_admin_says_so() {
     assert!(lost.exists() && report.orphans[0].bytes > 0);
 
     // The clock here is not that of the files.
-    let made = SystemTime::from(clock.now());
-    std::fs::File::open(&lost).unwrap().set_modified(made).unwrap();
+    let changed = |path: PathBuf| {
+        std::fs::File::open(path).unwrap().set_modified(SystemTime::from(clock.now())).unwrap();
+    };
+    for path in [lost.join("tree/theirs.txt"), lost.join("tree"), lost.clone()] {
+        changed(path);
+    }
     let remove = async |path: &str| hall.engine.remove_orphans(&hall.team, &[path.to_owned()]).await;
     let young = remove(&path).await.unwrap_err();
     assert!(young.to_string().contains("is young"), "{young}");
@@ -301,12 +376,43 @@ async fn orphans_are_named_and_go_only_when_an_admin_says_so() {
         let refused = remove(&other).await.unwrap_err();
         assert!(refused.to_string().contains("belongs to something"), "{refused}");
     }
+    // Work deep within does not touch the folder itself.
+    changed(lost.join("tree/theirs.txt"));
+    let young = remove(&path).await.unwrap_err();
+    assert!(young.to_string().contains("is young"), "{young}");
+    clock.advance(TimeDelta::days(8));
     assert_eq!(remove(&path).await.unwrap(), std::slice::from_ref(&path));
     assert!(!lost.exists());
     let query = AuditQuery { action: Some(AuditAction::RemoveOrphans), limit: 10, ..AuditQuery::default() };
     let told = hall.team.store.audit_entries(&query).await.unwrap();
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].object_id.as_deref(), Some(path.as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_orphan_without_a_snapshot_is_put_on_a_ref_by_where_its_branch_stands() {
+    let tidy = Tidy::open().await;
+    let Tidy { hall, clock, project } = &tidy;
+    let (_, repo) = hall.team.ready_project(project.id).await.unwrap();
+    let base = repo.branch("main").await.unwrap().unwrap();
+    let stranger = RunId::new();
+    let worktree = repo.add_worktree(&stranger.to_string(), &tidy.folder(stranger), "guild/lost", &base).await.unwrap();
+    std::fs::write(worktree.tree().join("theirs.txt"), "theirs\n").unwrap();
+    std::fs::remove_file(repo.path().join(format!("refs/guildhall/runs/{stranger}"))).unwrap();
+    assert_eq!(repo.snapshot_of(&stranger.to_string()).await.unwrap(), None);
+    // The clock here is far behind that of the files.
+    clock.advance(TimeDelta::days(20_000));
+    let path = format!("worktrees/{stranger}");
+    hall.engine.remove_orphans(&hall.team, std::slice::from_ref(&path)).await.unwrap();
+    assert!(!tidy.folder(stranger).exists());
+    let left = repo.all_left().await.unwrap();
+    assert_eq!(left[0].run, stranger.to_string());
+    let text = repo.file_at(&left[0].commit, "theirs.txt", 100).await.unwrap();
+    assert_eq!(text, Some(guildhall_git::Blob::Bytes(b"theirs\n".to_vec())));
+    // No database knows it: what was left of it never goes by itself.
+    clock.advance(TimeDelta::days(91));
+    tidy.sweep().await;
+    assert_eq!(repo.all_left().await.unwrap(), left);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -51,6 +51,11 @@ async fn what_is_not_what_its_name_says_is_complained_of() {
     git(path, &["update-ref", "refs/tags/one", &one]);
     let sound = made_again(&place).await.unwrap();
     assert_eq!(sound.complaints().await.unwrap(), None);
+    // One that lost what its refs name.
+    for pack in fs::read_dir(sound.path().join("objects/pack")).unwrap() {
+        fs::remove_file(pack.unwrap().path()).unwrap();
+    }
+    assert!(sound.complaints().await.unwrap().is_some());
     fs::remove_dir_all(sound.path()).unwrap();
     // A disk that gives one file for another.
     fs::remove_file(loose(&one)).unwrap();

@@ -102,7 +102,7 @@ async fn whole_life(name: &str) {
     assert!(!agent_git.join("hooks").exists() && fs::symlink_metadata(tree.join(".git")).unwrap().is_file(), "{name}");
     plant();
     let taken = repo.snapshot(&worktree, &joined.commit, "Turn\n", &me()).await.unwrap();
-    let head = taken.map_or(joined.commit, |taken| taken.commit);
+    let head = taken.commit.unwrap_or(joined.commit);
     let mine = work(&joined.base, &head);
     assert!(matches!(repo.bring_up("r1", &mine, "main", &me(), true).await.unwrap(), BroughtUp::Current(_)));
     repo.settle_branch("work/r1", &head).await.unwrap();
@@ -175,7 +175,7 @@ async fn nothing_in_a_hostile_repository_runs_when_it_becomes_a_project() {
             _ => {
                 let worktree = made.unwrap();
                 fs::write(worktree.tree().join("src/a.txt"), "changed\n").unwrap();
-                let head = repo.snapshot(&worktree, &tip, "Turn\n", &me()).await.unwrap().unwrap().commit;
+                let head = repo.snapshot(&worktree, &tip, "Turn\n", &me()).await.unwrap().commit.unwrap();
                 let diff = repo.diff(&tip, &head, &DiffLimits::default()).await.unwrap();
                 assert_eq!(paths(&diff), [(FileStatus::Modified, "src/a.txt")], "{name}");
                 repo.restore(&worktree, "work/r1", &tip, &head).await.unwrap();
@@ -213,8 +213,8 @@ async fn links_swapped_in_while_a_snapshot_is_taken_bring_nothing_of_the_hosts_i
     let (mut parent, until) = (base, Instant::now() + Duration::from_secs(3));
     while Instant::now() < until {
         // One that meets a link is refused what that leads to, and fails; the next may find the folder.
-        if let Ok(Some(taken)) = place.repo.snapshot(&worktree, &parent, "Turn\n", &me()).await {
-            parent = taken.commit;
+        if let Ok(taken) = place.repo.snapshot(&worktree, &parent, "Turn\n", &me()).await {
+            parent = taken.commit.unwrap_or(parent);
         }
     }
     stop.store(true, Ordering::Relaxed);
@@ -276,7 +276,7 @@ async fn what_an_agent_writes_for_git_to_obey_takes_no_more_memory_than_git_may_
     place.repo.restore(&worktree, "work/r1", &base, &base).await.unwrap();
     assert_eq!(fs::read_to_string(tree.join(".gitignore")).unwrap(), "out/\n");
     assert!(!tree.join("d").exists());
-    assert_eq!(place.repo.snapshot(&worktree, &base, "Turn\n", &me()).await.unwrap(), None);
+    assert_eq!(place.repo.snapshot(&worktree, &base, "Turn\n", &me()).await.unwrap().commit, None);
 }
 
 #[tokio::test]

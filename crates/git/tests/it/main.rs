@@ -57,7 +57,7 @@ impl Place {
     }
 
     async fn snap(&self, worktree: &Worktree, parent: &Oid) -> Oid {
-        self.repo.snapshot(worktree, parent, "Turn\n", &me()).await.unwrap().unwrap().commit
+        self.repo.snapshot(worktree, parent, "Turn\n", &me()).await.unwrap().commit.unwrap()
     }
 }
 
@@ -82,7 +82,7 @@ fn paths(diff: &Diff) -> Vec<(FileStatus, &str)> {
 async fn a_snapshot_holds_what_the_agent_did_and_nothing_else() {
     let place = Place::new().await;
     let (worktree, base) = place.worktree("r1").await;
-    assert!(place.repo.snapshot(&worktree, &base, "Turn\n", &me()).await.unwrap().is_none(), "nothing changed");
+    assert!(place.repo.snapshot(&worktree, &base, "Turn\n", &me()).await.unwrap().commit.is_none(), "nothing changed");
     let tree = worktree.tree();
     fs::write(tree.join("new file\nwith break.txt"), "x").unwrap();
     fs::remove_file(tree.join("README.md")).unwrap();
@@ -90,9 +90,11 @@ async fn a_snapshot_holds_what_the_agent_did_and_nothing_else() {
     fs::write(tree.join("out/ignored"), "x").unwrap();
     symlink("/etc/passwd", tree.join("link")).unwrap();
     fs::write(tree.join("large"), vec![0; 51 * 1024 * 1024]).unwrap();
-    let taken = place.repo.snapshot(&worktree, &base, "Turn\n", &me()).await.unwrap().unwrap();
-    assert_eq!(taken.left_out.large, [("large".to_owned(), 51 * 1024 * 1024)]);
-    let diff = place.repo.diff(&base, &taken.commit, &DiffLimits::default()).await.unwrap();
+    let taken = place.repo.snapshot(&worktree, &base, "Turn\n", &me()).await.unwrap();
+    let first = taken.commit.unwrap();
+    let large = [("large".to_owned(), 51 * 1024 * 1024)];
+    assert_eq!(taken.left_out.large, large);
+    let diff = place.repo.diff(&base, &first, &DiffLimits::default()).await.unwrap();
     assert_eq!(
         paths(&diff),
         [
@@ -102,7 +104,10 @@ async fn a_snapshot_holds_what_the_agent_did_and_nothing_else() {
         ]
     );
     assert_eq!(diff.files[1].new_mode, "120000");
-    assert_eq!(place.repo.snapshot_of("r1").await.unwrap(), Some(taken.commit));
+    assert_eq!(place.repo.snapshot_of("r1").await.unwrap().as_ref(), Some(&first));
+    // What is not kept is told also of a look that finds nothing else.
+    let again = place.repo.snapshot(&worktree, &first, "Turn\n", &me()).await.unwrap();
+    assert_eq!((again.commit, again.left_out.large.as_slice()), (None, large.as_slice()));
     assert_eq!(place.base().await, base, "no branch moved");
 }
 
@@ -123,12 +128,42 @@ async fn a_file_may_become_a_folder_and_a_folder_a_file() {
     assert_eq!(found, ["README.md", "README.md/inner.txt", "src", "src/a.txt"]);
 
     // The same again changes nothing; a changed mode alone does.
-    assert!(place.repo.snapshot(&worktree, &first, "Turn\n", &me()).await.unwrap().is_none());
+    assert!(place.repo.snapshot(&worktree, &first, "Turn\n", &me()).await.unwrap().commit.is_none());
     let inner = tree.join("README.md/inner.txt");
     fs::set_permissions(&inner, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let second = place.snap(&worktree, &first).await;
     let diff = place.repo.diff(&first, &second, &DiffLimits::default()).await.unwrap();
     assert_eq!((diff.files.len(), diff.files[0].new_mode.as_str()), (1, "100755"));
+}
+
+#[tokio::test]
+async fn one_files_part_is_what_the_whole_says_of_it() {
+    let place = Place::new().await;
+    let (worktree, base) = place.worktree("w").await;
+    let tree = worktree.tree();
+    fs::write(tree.join("src/a.txt"), "changed\n").unwrap();
+    fs::write(tree.join("*.txt"), "odd\n").unwrap();
+    fs::write(tree.join("later.txt"), "one\ntwo\nthree\nfour\n").unwrap();
+    fs::remove_file(tree.join("README.md")).unwrap();
+    fs::create_dir(tree.join("README.md")).unwrap();
+    fs::write(tree.join("README.md/inner.txt"), "x\n").unwrap();
+    let first = place.snap(&worktree, &base).await;
+    fs::rename(tree.join("later.txt"), tree.join("last.txt")).unwrap();
+    let second = place.snap(&worktree, &first).await;
+    let limits = DiffLimits::default();
+    for (base, head) in [(&base, &first), (&first, &second)] {
+        let whole = place.repo.diff(base, head, &limits).await.unwrap();
+        for file in &whole.files {
+            for path in [&file.new_path, &file.old_path] {
+                let part = place.repo.file_diff(base, head, path, &limits).await.unwrap().unwrap();
+                assert_eq!((part.files.as_slice(), part.stat.files), (std::slice::from_ref(file), 1), "{path}");
+            }
+        }
+    }
+    // A folder is no file, and a pattern is a name.
+    for path in ["src", "no such", "*", "../src/a.txt", "", "-p"] {
+        assert_eq!(place.repo.file_diff(&base, &first, path, &limits).await.unwrap(), None, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -238,7 +273,7 @@ async fn after_a_crash_the_worktree_is_as_in_the_snapshot() {
     place.repo.restore(&again, "work/r1", &base, &head).await.unwrap();
     assert_eq!(fs::read_to_string(tree.join("kept.txt")).unwrap(), "kept");
     assert!(tree.join("src/a.txt").exists() && !tree.join("stray.txt").exists());
-    assert!(place.repo.snapshot(&again, &head, "Turn\n", &me()).await.unwrap().is_none());
+    assert!(place.repo.snapshot(&again, &head, "Turn\n", &me()).await.unwrap().commit.is_none());
 
     fs::remove_dir_all(&tree).unwrap();
     place.repo.restore(&again, "work/r1", &base, &head).await.unwrap();
@@ -401,7 +436,7 @@ async fn sources_of_every_kind_are_cloned_or_refused_with_the_reason() {
     let tip = repo.branch("trunk").await.unwrap().unwrap();
     let worktree = repo.add_worktree("r1", &at("wt"), "work", &tip).await.unwrap();
     fs::write(worktree.tree().join("g"), "g").unwrap();
-    let head = repo.snapshot(&worktree, &tip, "Turn\n", &me()).await.unwrap().unwrap().commit;
+    let head = repo.snapshot(&worktree, &tip, "Turn\n", &me()).await.unwrap().commit.unwrap();
     assert!(matches!(repo.merge(&work(&tip, &head), "trunk", "Merge\n", &me()).await.unwrap(), Merge::Done(_)));
 
     let within = async |bounds: Bounds| {
@@ -413,6 +448,13 @@ async fn sources_of_every_kind_are_cloned_or_refused_with_the_reason() {
     assert!(matches!(within(narrow).await, Err(GitError::TooLarge { bytes: 1_000 })));
     assert!(matches!(within(Bounds { free: u64::MAX, ..Bounds::default() }).await, Err(GitError::NoRoom)));
     within(Bounds { bytes: 1_000_000, ..Bounds::default() }).await.unwrap();
+
+    // A host that takes the call and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (asked, _) = Source::parse(&format!("http://{}/r.git", silent.local_addr().unwrap())).unwrap();
+    let impatient = Bounds { silence: std::time::Duration::from_secs(2), ..Bounds::default() };
+    let error = Repo::clone_within(impatient, &at("silent.git"), &asked, None, &me()).await.unwrap_err();
+    assert!(error.to_string().contains("nothing of it came within 2 seconds"), "{error}");
 
     let (gone, _) = Source::parse("http://127.0.0.1:9/r.git").unwrap();
     let error = Repo::clone_from(&at("x.git"), &gone, None, &me()).await.unwrap_err();

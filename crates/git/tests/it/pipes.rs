@@ -85,7 +85,7 @@ async fn a_pipe_at_any_place_that_git_opens_holds_nobody_up_for_long() {
             put_pipe(&tree.join(pipe));
             fs::write(tree.join("src/new.txt"), "new\n").unwrap();
             let started = Instant::now();
-            let head = repo.snapshot(&worktree, &base, "Turn\n", &me()).await.unwrap().unwrap().commit;
+            let head = repo.snapshot(&worktree, &base, "Turn\n", &me()).await.unwrap().commit.unwrap();
             assert!(started.elapsed() < Duration::from_secs(60), "{pipe}: {:?}", started.elapsed());
             let diff = repo.diff(&base, &head, &DiffLimits::default()).await.unwrap();
             let told = paths(&diff);
@@ -144,8 +144,8 @@ async fn a_repository_within_the_work_that_cannot_be_read_stops_nothing() {
                     let taken = repo.snapshot(&worktree, &head, "Turn\n", &me()).await;
                     let taken = taken.unwrap_or_else(|error| panic!("{folder} {name}: {error}"));
                     // What is in a submodule is not the work's.
-                    assert_eq!(taken.is_none(), folder == "one", "{name}");
-                    head = taken.map_or(head, |taken| taken.commit);
+                    assert_eq!(taken.commit.is_none(), folder == "one", "{name}");
+                    head = taken.commit.unwrap_or(head);
                 } else {
                     let restored = repo.restore(&worktree, &format!("work/{run}"), &base, &head).await;
                     restored.unwrap_or_else(|error| panic!("{folder} {name}: {error}"));

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::group::{number, value};
+use super::group::held_in;
 use super::host::above;
 
 /// From this on a limit is none: version 1 writes the largest number of pages that there is.
@@ -13,31 +13,39 @@ const NONE: u64 = 1 << 60;
 /// What a group may have of memory, and has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryBound {
-    /// Bytes that are used, without files that the kernel can let go of at once.
+    /// Bytes that are used, without what the kernel lets go of when somebody needs it.
     pub used: u64,
     /// Bytes that there may be.
     pub most: u64,
 }
 
-/// The tightest limit of memory that a group above this process has; nothing where none has one. Blocks, briefly.
-pub fn memory_bound() -> Option<MemoryBound> {
-    let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    tightest(above(&text("/proc/self/cgroup"), &text("/proc/self/mountinfo")))
+impl MemoryBound {
+    /// In millionths, how much of it is used.
+    fn fullness(self) -> u128 {
+        u128::from(self.used) * 1_000_000 / u128::from(self.most.max(1))
+    }
 }
 
-fn tightest(groups: Vec<(PathBuf, bool)>) -> Option<MemoryBound> {
-    groups.iter().filter_map(|(at, v2)| bound(at, *v2)).min_by_key(|bound| bound.most)
+/// The limit of memory that comes first, of those that the groups above this process have: the one of which most is used. Nothing
+/// where none has one. Blocks, briefly.
+pub fn memory_bound() -> Option<MemoryBound> {
+    let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    first(above(&text("/proc/self/cgroup"), &text("/proc/self/mountinfo")))
+}
+
+fn first(groups: Vec<(PathBuf, bool)>) -> Option<MemoryBound> {
+    // Of two that are as full, the smaller has less left.
+    groups
+        .iter()
+        .filter_map(|(at, v2)| bound(at, *v2))
+        .max_by_key(|bound| (bound.fullness(), std::cmp::Reverse(bound.most)))
 }
 
 fn bound(at: &Path, v2: bool) -> Option<MemoryBound> {
-    let (most, current, idle) = match v2 {
-        true => ("memory.max", "memory.current", "inactive_file"),
-        false => ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    };
+    let most = if v2 { "memory.max" } else { "memory.limit_in_bytes" };
     // Version 2 writes `max` where there is no limit.
     let most = fs::read_to_string(at.join(most)).ok()?.trim().parse().ok().filter(|most| *most < NONE)?;
-    let used = number(&at.join(current)).saturating_sub(value(&at.join("memory.stat"), idle));
-    Some(MemoryBound { used, most })
+    Some(MemoryBound { used: held_in(at, v2), most })
 }
 
 #[cfg(test)]
@@ -52,31 +60,36 @@ mod tests {
     }
 
     #[test]
-    fn the_tightest_limit_above_holds_and_files_at_hand_are_not_used() {
+    fn the_fullest_limit_above_holds_and_files_at_hand_are_not_used() {
         let place = tempfile::tempdir().unwrap();
         let mounts = format!("35 31 0:32 / {} rw - cgroup2 cgroup rw\n", place.path().display());
         let groups = "0::/system.slice/guildhall.service/guildhall-server\n";
         let service = place.path().join("system.slice/guildhall.service");
-        let stat = ("memory.stat", "anon 5\ninactive_file 300\nactive_file 9\n");
+        // What was read twice is active, and the kernel takes it back all the same.
+        let stat = ("memory.stat", "anon 5\ninactive_file 200\nactive_file 60\nslab_reclaimable 40\nslab 90\n");
         group(&service.join("guildhall-server"), [("memory.max", "max\n"), ("memory.current", "700\n"), stat]);
-        assert_eq!(tightest(above(groups, &mounts)), None);
+        assert_eq!(first(above(groups, &mounts)), None);
         group(&service, [("memory.max", "5000\n"), ("memory.current", "1300\n"), stat]);
-        group(service.parent().unwrap(), [("memory.max", "9000\n"), ("memory.current", "8000\n"), stat]);
-        assert_eq!(tightest(above(groups, &mounts)), Some(MemoryBound { used: 1_000, most: 5_000 }));
+        let slice = |current| [("memory.max", "9000\n"), ("memory.current", current), stat];
+        group(service.parent().unwrap(), slice("1900\n"));
+        assert_eq!(first(above(groups, &mounts)), Some(MemoryBound { used: 1_000, most: 5_000 }));
+        // The one above has more, and others who use it.
+        group(service.parent().unwrap(), slice("8300\n"));
+        assert_eq!(first(above(groups, &mounts)), Some(MemoryBound { used: 8_000, most: 9_000 }));
     }
 
     #[test]
     fn version_1_says_that_there_is_no_limit_by_a_very_large_one() {
         let place = tempfile::tempdir().unwrap();
         let mounts = format!("35 31 0:32 /docker/abc {} rw - cgroup cgroup rw,memory\n", place.path().display());
-        let stat = ("memory.stat", "inactive_file 1\ntotal_inactive_file 20\n");
+        let stat = ("memory.stat", "inactive_file 1\ntotal_inactive_file 15\ntotal_active_file 5\n");
         let files = |most| [("memory.limit_in_bytes", most), ("memory.usage_in_bytes", "100\n"), stat];
         group(place.path(), files("9223372036854771712\n"));
-        assert_eq!(tightest(above("4:memory:/docker/abc\n", &mounts)), None);
+        assert_eq!(first(above("4:memory:/docker/abc\n", &mounts)), None);
         group(place.path(), files("500\n"));
         let found = Some(MemoryBound { used: 80, most: 500 });
-        assert_eq!(tightest(above("4:memory:/docker/abc\n", &mounts)), found);
+        assert_eq!(first(above("4:memory:/docker/abc\n", &mounts)), found);
         // A group that lies outside of what can be seen is the outermost one.
-        assert_eq!(tightest(above("4:memory:/elsewhere\n", &mounts)), found);
+        assert_eq!(first(above("4:memory:/elsewhere\n", &mounts)), found);
     }
 }

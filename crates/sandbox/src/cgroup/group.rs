@@ -72,6 +72,19 @@ impl Group {
         Ok(made)
     }
 
+    /// The same in those hierarchies alone that limit memory or processes.
+    pub(super) fn that_limit(&self) -> Self {
+        let limits = |(kind, _): &&(Kind, PathBuf)| kind.memory || kind.pids;
+        Self::new(self.places.iter().filter(limits).cloned().collect())
+    }
+
+    /// Gives it as much of the processors as the server has, where it has a share of its own. Without that it is slower beside commands.
+    pub(super) fn weigh(&self) {
+        if let Some((kind, at)) = self.place(|kind| kind.cpu) {
+            let _ = host::weigh(at, kind.v2);
+        }
+    }
+
     /// The folder of the first hierarchy for which `of` holds.
     fn place(&self, of: impl Fn(&Kind) -> bool) -> Option<(&Kind, &Path)> {
         self.places.iter().find(|(kind, _)| of(kind)).map(|(kind, at)| (kind, at.as_path()))
@@ -163,17 +176,12 @@ impl Group {
 
     /// Bytes of memory that it has now, files that are kept at hand included.
     pub(super) fn memory(&self) -> Option<u64> {
-        let (kind, at) = self.place(|kind| kind.memory)?;
-        Some(number(&at.join(if kind.v2 { "memory.current" } else { "memory.usage_in_bytes" })))
+        self.place(|kind| kind.memory).map(|(kind, at)| memory_in(at, kind.v2))
     }
 
     /// Bytes of memory that the kernel could not take back without killing.
     pub(super) fn held(&self) -> u64 {
-        let Some((kind, at)) = self.place(|kind| kind.memory) else { return 0 };
-        let stat = at.join("memory.stat");
-        let before = if kind.v2 { "" } else { "total_" };
-        let files = ["inactive_file", "active_file"].map(|key| value(&stat, &format!("{before}{key}")));
-        self.memory().unwrap_or(0).saturating_sub(files.iter().sum())
+        self.place(|kind| kind.memory).map_or(0, |(kind, at)| held_in(at, kind.v2))
     }
 
     /// Processes and threads that are in it now.
@@ -260,6 +268,23 @@ fn limit_memory_v1(at: &Path, most: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Bytes of memory that the group in this folder has, files that are kept at hand included.
+fn memory_in(at: &Path, v2: bool) -> u64 {
+    number(&at.join(if v2 { "memory.current" } else { "memory.usage_in_bytes" }))
+}
+
+/// Bytes of memory that the kernel could not take back from the group in this folder without killing: files that were read twice
+/// count as active, and it lets go of them as well, but only when it has to.
+pub(super) fn held_in(at: &Path, v2: bool) -> u64 {
+    let stat = fs::read_to_string(at.join("memory.stat")).unwrap_or_default();
+    // Version 1 does not say what its slabs would give back.
+    let keys: &[&str] = match v2 {
+        true => &["inactive_file", "active_file", "slab_reclaimable"],
+        false => &["total_inactive_file", "total_active_file"],
+    };
+    memory_in(at, v2).saturating_sub(keys.iter().map(|key| value_in(&stat, key)).sum())
+}
+
 /// The only number in a file, or 0.
 pub(super) fn number(file: &Path) -> u64 {
     fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
@@ -267,7 +292,10 @@ pub(super) fn number(file: &Path) -> u64 {
 
 /// The number after `key` in a file of such lines, or 0.
 pub(super) fn value(file: &Path, key: &str) -> u64 {
-    let text = fs::read_to_string(file).unwrap_or_default();
+    value_in(&fs::read_to_string(file).unwrap_or_default(), key)
+}
+
+fn value_in(text: &str, key: &str) -> u64 {
     let mut lines = text.lines().filter_map(|line| line.split_once(' '));
     lines.find(|(name, _)| *name == key).and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0)
 }
@@ -353,14 +381,14 @@ mod tests {
             ("pids.events.local", "max 1\n"),
             ("memory.peak", "4096\n"),
             ("memory.current", "9000\n"),
-            ("memory.stat", "anon 1\ninactive_file 3000\nactive_file 2000\n"),
+            ("memory.stat", "anon 1\ninactive_file 3000\nactive_file 2000\nslab_reclaimable 500\nslab 700\n"),
             ("pids.current", "6\n"),
             ("cpu.stat", "usage_usec 2500000\nuser_usec 1\n"),
         ] {
             fs::write(inner.join(file), text).unwrap();
         }
         assert_eq!(command.counts(), Counts { killed: 3, memory: 4, processes: 2, processes_here: 1 });
-        assert_eq!((command.peak(), command.memory(), command.held()), (Some(4096), Some(9000), 4000));
+        assert_eq!((command.peak(), command.memory(), command.held()), (Some(4096), Some(9000), 3500));
         assert_eq!((command.processes(), command.time()), (Some(6), Some(Duration::from_millis(2500))));
     }
 

@@ -128,8 +128,16 @@ fn open_up(hierarchy: &Hierarchy, wanted: &[&str]) -> Result<(), String> {
         done => done.map_err(|error| format!("its control group {} could not be divided: {error}", at.display())),
     };
     // So that the page answers while all processors are busy. Without it, it still does, but slower.
-    let _ = fs::write(leaf.join("cpu.weight"), SERVER_WEIGHT);
+    let _ = weigh(&leaf, true);
     done
+}
+
+/// Gives a group the weight of the server.
+pub(super) fn weigh(at: &Path, v2: bool) -> io::Result<()> {
+    match v2 {
+        true => fs::write(at.join("cpu.weight"), SERVER_WEIGHT),
+        false => fs::write(at.join("cpu.shares"), SERVER_SHARES),
+    }
 }
 
 /// Moves this process, in version 1, into a group that weighs more than that of the commands, and removes those of dead servers. Where
@@ -146,7 +154,7 @@ fn go_before(at: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    fs::write(own.join("cpu.shares"), SERVER_SHARES)?;
+    weigh(&own, false)?;
     fs::write(own.join("cgroup.procs"), "0")
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use guildhall_git::{GitError, Identity, Repo};
+use guildhall_git::{GitError, Identity, NewFile, OwnGroup, Repo, gather_in};
 use guildhall_sandbox::{Command, Exit, Groups, Isolation, Over, Room, Running, Sandbox, Share, Streams};
 use guildhall_types::MemberId;
-use guildhall_types::limits::{Limits, MB};
+use guildhall_types::limits::{Limits, MB, Part};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::endings::{alive, none_alive, word};
@@ -52,12 +52,44 @@ async fn git_in_a_worktree_counts_among_what_its_run_may_have() {
     let beside = share.beside().unwrap().unwrap();
     let worktree = worktree.among(std::sync::Arc::new(move || beside.doors()));
     std::fs::write(worktree.tree().join("a.txt"), "one\n").unwrap();
-    let first = repo.snapshot(&worktree, &base, "Turn\n", &author).await.unwrap().unwrap().commit;
+    let first = repo.snapshot(&worktree, &base, "Turn\n", &author).await.unwrap().commit.unwrap();
     // Less than a git may have by itself, and more than this member may.
     std::fs::write(worktree.tree().join(".gitignore"), "b\n".repeat(8 * 1024 * 1024)).unwrap();
     let refused = repo.snapshot(&worktree, &first, "Turn\n", &author).await.unwrap_err();
     assert!(matches!(refused, GitError::NoMemory { .. }), "{refused:?}");
     drop(worktree);
+}
+
+#[tokio::test]
+async fn git_that_works_for_no_run_is_in_a_group_of_the_servers_own() {
+    let Some(groups) = groups(limits(4_000, 500)).await else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let author = Identity { name: "Anna".to_owned(), email: "anna@example.com".to_owned() };
+    // Two texts of which git takes many times their size to tell what differs.
+    let text = |add: usize| (0..1_400_000).map(|n| format!("{}\n", (n + add) % 9_973)).collect::<String>().into_bytes();
+    let file = NewFile { path: "a.txt".to_owned(), bytes: text(0), executable: false };
+    let repo = Repo::create(&dir.path().join("r.git"), "main", &author, "First", &[file]).await.unwrap();
+    let base = repo.branch("main").await.unwrap().unwrap();
+    let worktree = repo.add_worktree("r1", &dir.path().join("r1"), "work", &base).await.unwrap();
+    std::fs::write(worktree.tree().join("a.txt"), text(7)).unwrap();
+    let head = repo.snapshot(&worktree, &base, "Turn\n", &author).await.unwrap().commit.unwrap();
+    repo.stat(&base, &head).await.unwrap();
+
+    let part = Part { memory: 60 * MB, processes: 50 };
+    let own = std::sync::Arc::new(groups.own("git", part).unwrap().unwrap());
+    let known = std::sync::Arc::downgrade(&own);
+    let doors = move || known.upgrade().map_or_else(|| Ok(Vec::new()), |own| own.doors());
+    gather_in(Some(OwnGroup { doors: std::sync::Arc::new(doors), memory: part.memory }));
+    let starved = repo.stat(&base, &head).await.unwrap_err();
+    assert!(matches!(&starved, GitError::Starved { megabytes: 60, .. }), "{starved:?}");
+    // What needs less goes on, and the server is none the worse for it.
+    assert_eq!(repo.branch("main").await.unwrap(), Some(base.clone()));
+    assert!(own.memory().is_some_and(|bytes| bytes < 60 * MB));
+    // Where the group is gone, git works without it.
+    drop(own);
+    repo.stat(&base, &head).await.unwrap();
+    assert!(folders().iter().all(|name| !name.ends_with("-git")), "{:?}", folders());
+    gather_in(None);
 }
 
 /// The folders of this process's groups that are there, in any hierarchy.

@@ -156,8 +156,8 @@ async fn git_works_in_the_worktree_of_a_run() {
     assert_eq!(repo.branch("work/r1").await.unwrap(), Some(base.clone()));
     let out = place.says("touch /run/objects/x; git gc -q; git status --short").await;
     assert!(out.contains("Read-only file system"), "{out}");
-    let taken = repo.snapshot(&worktree, &base, "Turn\n", &me).await.unwrap().unwrap();
-    let diff = repo.diff(&base, &taken.commit, &guildhall_git::DiffLimits::default()).await.unwrap();
+    let taken = repo.snapshot(&worktree, &base, "Turn\n", &me).await.unwrap().commit.unwrap();
+    let diff = repo.diff(&base, &taken, &guildhall_git::DiffLimits::default()).await.unwrap();
     assert_eq!(diff.files.iter().map(|file| file.new_path.as_str()).collect::<Vec<_>>(), ["a.txt"]);
 }
 

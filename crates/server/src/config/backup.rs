@@ -1,5 +1,7 @@
 //! Where and how backups are made.
 
+use std::path::PathBuf;
+
 use chrono::{Duration, NaiveTime};
 use guildhall_team::backup::{BackupRules, S3Access, Shelf};
 use guildhall_types::backup::{Keep, Rhythm};
@@ -28,6 +30,9 @@ pub(super) fn read(s: &mut Settings<'_>, s3: &S3Access) -> (Option<Shelf>, Backu
         text.parse().ok().filter(|number| (1..=100).contains(number))
     });
     let verify = said_yes_or_no(s, layers::BACKUP_VERIFY);
+    let scratch = s.value(layers::BACKUP_SCRATCH, "the absolute path of a folder", |text| {
+        Some(PathBuf::from(text)).filter(|path| path.is_absolute())
+    });
     let usual = BackupRules::default();
     let rules = BackupRules {
         rhythm: rhythm.unwrap_or(Some(Rhythm::Daily(NaiveTime::from_hms_opt(3, 0, 0).unwrap_or_default()))),
@@ -35,6 +40,7 @@ pub(super) fn read(s: &mut Settings<'_>, s3: &S3Access) -> (Option<Shelf>, Backu
         key_file,
         full_every: full_every.unwrap_or(usual.full_every),
         verify: verify.unwrap_or(usual.verify),
+        scratch,
     };
     (to, rules)
 }

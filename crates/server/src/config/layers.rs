@@ -113,6 +113,7 @@ settings! {
     BACKUP_KEEP "backup_keep" "GUILDHALL_BACKUP_KEEP" None, false;
     BACKUP_FULL_EVERY "backup_full_every" "GUILDHALL_BACKUP_FULL_EVERY" None, false;
     BACKUP_VERIFY "backup_verify" "GUILDHALL_BACKUP_VERIFY" None, false;
+    BACKUP_SCRATCH "backup_scratch" "GUILDHALL_BACKUP_SCRATCH" None, false;
     BACKUP_KEY_FILE "backup_key_file" "GUILDHALL_BACKUP_KEY_FILE" None, false;
     OTLP_ENDPOINT "otel_exporter_otlp_endpoint" "OTEL_EXPORTER_OTLP_ENDPOINT" None, false;
     OTLP_TRACES_ENDPOINT "otel_exporter_otlp_traces_endpoint" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" None, false;

@@ -13,7 +13,9 @@ const WHAT: &str = "backups";
 const OLD: Duration = Duration::hours(26);
 
 pub(super) async fn examine(config: &Config, store: &Store, now: DateTime) -> Line {
-    judge(config.backup.is_some(), store.last_good_backup().await, now)
+    let destination = config.backup.as_ref().map(ToString::to_string);
+    let good = store.last_good_backup(destination.as_deref()).await;
+    judge(config.backup.is_some(), good, now)
 }
 
 fn judge(planned: bool, good: Result<Option<GoodBackup>, StoreError>, now: DateTime) -> Line {
@@ -43,7 +45,7 @@ fn judge(planned: bool, good: Result<Option<GoodBackup>, StoreError>, now: DateT
         Ok(None) if planned => Line::new(
             Level::Warn,
             WHAT,
-            "there is no good one yet; the server makes them as the configuration says, and `guildhall backup` makes one now",
+            "there is no good one yet where they are to go; the server makes them as the configuration says, and `guildhall backup` makes one now",
         ),
         Ok(None) => Line::new(
             Level::Warn,

@@ -1,6 +1,8 @@
 //! The disk under the data folder: its room, and whether it is one on which data may lie.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use guildhall_team::Places;
 
 use super::files::nearest;
 use super::{Level, Line};
@@ -44,11 +46,36 @@ fn kind(magic: u64) -> Kind {
 }
 
 pub(super) fn examine(config: &Config) -> Vec<Line> {
-    let there = nearest(&config.data_dir);
-    let mut lines = vec![room(there)];
-    lines.extend(files(there));
+    let data = nearest(&config.data_dir);
+    let mut lines = vec![room(WHAT, data)];
+    lines.extend(files("", data));
+    for (of, folder) in apart(&config.data_dir, config.database_url.expose()) {
+        let there = nearest(&folder);
+        lines.push(room(&format!("{WHAT} of {of}"), there));
+        lines.extend(files(&format!(" of {of}"), there));
+    }
     lines.extend(place(config));
     lines
+}
+
+/// What has a disk of its own, rather than the data folder's, and where.
+fn apart(data: &Path, database: &str) -> Vec<(&'static str, PathBuf)> {
+    let device = |folder: &Path| rustix::fs::stat(nearest(folder)).map(|found| found.st_dev).ok();
+    let places = Places::below(data, Vec::new());
+    let database = database.strip_prefix("sqlite://").map(PathBuf::from);
+    let database = database.and_then(|file| file.parent().map(Path::to_owned));
+    let all =
+        [("worktrees", Some(places.worktrees)), ("repositories", Some(places.repositories)), ("database", database)];
+    let mut known = vec![device(data)];
+    let mut apart = Vec::new();
+    for (of, folder) in all.into_iter().filter_map(|(of, folder)| Some((of, folder?))) {
+        let at = device(&folder);
+        if !known.contains(&at) {
+            known.push(at);
+            apart.push((of, folder));
+        }
+    }
+    apart
 }
 
 /// What is wrong with where the data lies, if anything is.
@@ -123,47 +150,47 @@ impl Room {
     }
 }
 
-fn room(there: &Path) -> Line {
+fn room(what: &str, there: &Path) -> Line {
     let room = match Room::at(there) {
         Ok(room) => room,
-        Err(error) => return Line::new(Level::Warn, WHAT, format!("cannot be looked at: {error}")),
+        Err(error) => return Line::new(Level::Warn, what, format!("cannot be looked at: {error}")),
     };
     if room.read_only {
         let detail = format!(
             "{} is mounted to be read only: mount it so that it can be written (under systemd: ReadWritePaths=), or choose another folder with GUILDHALL_DATA_DIR",
             there.display()
         );
-        return Line::new(Level::Fail, WHAT, detail);
+        return Line::new(Level::Fail, what, detail);
     }
     match (room.full(), room.used > USED) {
-        (true, _) => Line::new(Level::Fail, WHAT, format!("{room}; make room, or move the data folder")),
-        (false, true) => Line::new(Level::Warn, WHAT, format!("{room}; make room soon")),
-        (false, false) => Line::new(Level::Ok, WHAT, room.to_string()),
+        (true, _) => Line::new(Level::Fail, what, format!("{room}; make room, or move the data folder")),
+        (false, true) => Line::new(Level::Warn, what, format!("{room}; make room soon")),
+        (false, false) => Line::new(Level::Ok, what, room.to_string()),
     }
 }
 
 /// Whether more files can be made: a disk can be full of small ones while it has room.
-fn files(there: &Path) -> Option<Line> {
+fn files(of: &str, there: &Path) -> Option<Line> {
     let stat = rustix::fs::statvfs(there).ok()?;
-    few_files(stat.f_files, stat.f_favail)
+    few_files(of, stat.f_files, stat.f_favail)
 }
 
 /// Nothing where a file system makes places for files as they are needed, and says 0.
-fn few_files(all: u64, free: u64) -> Option<Line> {
-    const WHAT: &str = "disk: number of files";
+fn few_files(of: &str, all: u64, free: u64) -> Option<Line> {
+    let what = &format!("{WHAT}{of}: number of files");
     let used = 1.0 - free as f64 / all as f64;
     let detail = format!("{free} more files can be made, {:.0} % of the file system's places are taken", used * 100.0);
     match (all, free) {
         (0, _) => None,
         (_, free) if free < FILES_FREE => Some(Line::new(
             Level::Fail,
-            WHAT,
+            what,
             format!(
                 "{detail}; delete many small files, such as old worktrees and caches, or make the file system anew with more inodes"
             ),
         )),
-        _ if used > FILES_USED => Some(Line::new(Level::Warn, WHAT, format!("{detail}; make room soon"))),
-        _ => Some(Line::new(Level::Ok, WHAT, detail)),
+        _ if used > FILES_USED => Some(Line::new(Level::Warn, what, format!("{detail}; make room soon"))),
+        _ => Some(Line::new(Level::Ok, what, detail)),
     }
 }
 
@@ -185,8 +212,19 @@ mod tests {
     }
 
     #[test]
+    fn what_has_a_disk_of_its_own_is_looked_at_as_well() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = format!("sqlite://{}/guildhall.db", dir.path().display());
+        for database in [own.as_str(), "postgres://localhost/guildhall"] {
+            assert_eq!(apart(dir.path(), database), []);
+        }
+        // The kernel's own file systems are others than any disk's.
+        assert_eq!(apart(dir.path(), "sqlite:///proc/guildhall.db"), [("database", PathBuf::from("/proc"))]);
+    }
+
+    #[test]
     fn a_disk_can_be_full_of_small_files() {
-        let level = |all, free| few_files(all, free).map(|line| line.level);
+        let level = |all, free| few_files("", all, free).map(|line| line.level);
         assert_eq!(level(0, 0), None);
         assert_eq!(level(1_000_000, 500_000), Some(Level::Ok));
         assert_eq!(level(1_000_000, 90_000), Some(Level::Warn));

@@ -15,10 +15,12 @@ use super::tools::{KINDS, Tool};
 use crate::auth::Signed;
 use crate::problem::{Carried, Problem};
 
-/// Bytes of an answer at most: more than a model can read.
-const ANSWER: usize = 1024 * 1024;
+/// Bytes of an answer at most that is given as it is: more than a model can read.
+pub const ANSWER: usize = 1024 * 1024;
 /// Items of a page when the call does not say: fewer than a route gives, because a model reads them.
 const PAGE: &str = "25";
+/// Bytes of an answer that can be cut, when the call does not say: a few ten thousand tokens.
+const BYTES: &str = "200000";
 
 /// Who calls, and from where.
 #[derive(Debug, Clone)]
@@ -29,15 +31,16 @@ pub struct Caller {
     pub from: Arc<Origin>,
 }
 
-/// Calls a tool on behalf of who shows a token, and returns what its route answers.
+/// Calls a tool on behalf of who shows a token, and returns what its route answers, up to so many bytes.
 ///
 /// # Errors
-/// The problem with which the route refuses.
+/// The problem with which the route refuses; `too-large`.
 pub async fn call(
     routes: &Router,
     caller: &Caller,
     tool: &Tool,
     arguments: Map<String, Value>,
+    most: usize,
 ) -> Result<Value, Arc<Problem>> {
     let request = request(caller, tool, arguments)?;
     let Ok(response) = routes.clone().oneshot(request).await;
@@ -46,7 +49,7 @@ pub async fn call(
         return Err(Arc::clone(problem));
     }
     let status = response.status();
-    let body = to_bytes(response.into_body(), ANSWER).await.map_err(|_| {
+    let body = to_bytes(response.into_body(), most).await.map_err(|_| {
         let detail = "The answer is too large to be given here. Ask for less, or look at it in the page.";
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
     })?;
@@ -78,6 +81,7 @@ fn request(caller: &Caller, tool: &Tool, mut arguments: Map<String, Value>) -> R
     for name in &tool.query {
         match arguments.remove(name) {
             None | Some(Value::Null) if name == "limit" => query.append_pair(name, PAGE),
+            None | Some(Value::Null) if name == "bytes" => query.append_pair(name, BYTES),
             None | Some(Value::Null) => continue,
             Some(Value::String(text)) => query.append_pair(name, &text),
             Some(Value::Number(number)) => query.append_pair(name, &number.to_string()),

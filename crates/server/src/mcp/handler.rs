@@ -137,7 +137,7 @@ impl ServerHandler for Hub {
         let tool = tools::named(&asked.name)
             .ok_or_else(|| ErrorData::invalid_params("there is no such tool; list them with tools/list", None))?;
         let result: CallToolResult =
-            match call::call(&self.routes, &caller, tool, asked.arguments.unwrap_or_default()).await {
+            match call::call(&self.routes, &caller, tool, asked.arguments.unwrap_or_default(), call::ANSWER).await {
                 Ok(body) => {
                     let text = body.to_string();
                     whole(json!({ "content": [{ "type": "text", "text": text }], "structuredContent": body }))?

@@ -16,6 +16,10 @@ const FEATURE: &str = "guildhall://feature/";
 const KNOWLEDGE: &str = "guildhall://knowledge/";
 /// Resources of a page.
 const PAGE: i64 = 50;
+/// Projects that are read at once.
+const PROJECTS: i64 = 50;
+/// Bytes of an answer at most of which only a little is given on.
+const LOOKED_AT: usize = 32 * 1024 * 1024;
 
 /// The forms of addresses that can be read.
 pub fn templates() -> Value {
@@ -41,7 +45,7 @@ pub fn templates() -> Value {
 pub(super) async fn ask(routes: &Router, caller: &Caller, tool: &str, arguments: Value) -> Result<Value, Arc<Problem>> {
     let tool = named(tool).ok_or_else(|| Problem::internal("a resource asks for a tool that there is not"))?;
     let arguments: Map<String, Value> = arguments.as_object().cloned().unwrap_or_default();
-    call(routes, caller, tool, arguments).await
+    call(routes, caller, tool, arguments, LOOKED_AT).await
 }
 
 /// A page of what the hub knows and, after that, of the cards of all projects; and where the next one begins: the kind or
@@ -57,9 +61,8 @@ pub async fn list(
     if !caller.signed.may(MemberRight::Read) {
         return Ok((Vec::new(), None));
     }
-    let projects = ask(routes, caller, "project_list", json!({})).await?;
-    let ids = projects["items"].as_array().into_iter().flatten().filter_map(|project| project["id"].as_str());
-    let sources: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).chain(ids).collect();
+    let projects = projects(routes, caller).await?;
+    let sources: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).chain(projects.iter().map(String::as_str)).collect();
     let (mut at, mut after) = match cursor {
         None => (0, None),
         Some(cursor) => {
@@ -97,6 +100,20 @@ pub async fn list(
         }
     }
     Ok((Vec::new(), None))
+}
+
+/// The ids of all projects, page by page.
+async fn projects(routes: &Router, caller: &Caller) -> Result<Vec<String>, Arc<Problem>> {
+    let (mut ids, mut after) = (Vec::new(), Value::Null);
+    loop {
+        let page = ask(routes, caller, "project_list", json!({ "after": after, "limit": PROJECTS })).await?;
+        let of_page = page["items"].as_array().into_iter().flatten().filter_map(|project| project["id"].as_str());
+        ids.extend(of_page.map(str::to_owned));
+        after = page["next"].clone();
+        if after.is_null() {
+            return Ok(ids);
+        }
+    }
 }
 
 fn card_resource(card: &Value) -> Value {

@@ -31,7 +31,7 @@ pub struct Tool {
     /// Its name for people.
     pub title: &'static str,
     /// What it does, for a model.
-    pub description: &'static str,
+    pub description: String,
     /// What a call does to what is there.
     pub effect: Effect,
     /// The route's method.
@@ -53,6 +53,10 @@ pub struct Tool {
     /// The schema of its answer.
     pub output: Arc<Map<String, Value>>,
 }
+
+/// What the description of every tool ends with that gives its list in pages.
+const PAGES: &str =
+    " It comes a page at a time: give `next` of a page as `after` for the page that follows; the last has none.";
 
 type Row = (&'static str, Effect, &'static str, &'static str, Option<&'static str>, &'static str, &'static str);
 
@@ -83,7 +87,7 @@ const ROWS: &[Row] = &[
         "/api/projects/{id}/features",
         Some("projectId"),
         "List features",
-        "Lists a project's cards in the board's order, a page at a time. Give `next` of a page as `after` for the page that follows.",
+        "Lists a project's cards in the board's order.",
     ),
     (
         "feature_get",
@@ -146,7 +150,8 @@ const ROWS: &[Row] = &[
         "/api/features/{id}/diff",
         Some("featureId"),
         "Show the work",
-        "Shows what the latest run of a card changed, file by file.",
+        "Shows what the latest run of a card changed, file by file. Where that is too long for one answer, the files are listed \
+         without their texts, and `note` says so: ask with `path` for each.",
     ),
     (
         "feature_verify",
@@ -191,7 +196,7 @@ const ROWS: &[Row] = &[
         "/api/runs/{id}/events",
         Some("runId"),
         "List what happened in a run",
-        "Lists what happened in a run, in order, a page at a time. Give `next` of a page as `after` for the page that follows.",
+        "Lists what happened in a run, in order.",
     ),
     (
         "knowledge_search",
@@ -218,7 +223,7 @@ const ROWS: &[Row] = &[
         "/api/knowledge/{kind}",
         None,
         "List items of the hub",
-        "Lists items of one kind, the latest changed first, a page at a time, by tag, type and age.",
+        "Lists items of one kind, the latest changed first, by tag, type and age.",
     ),
     (
         "knowledge_create",
@@ -345,12 +350,13 @@ fn tool(api: &Value, row: &Row) -> Option<Tool> {
         answer.pointer("/content/application~1json/schema").cloned()
     });
     let mut output = schema::whole(api, &any_of(answers.collect()), false);
+    let pages = if query.iter().any(|word| word == "after") { PAGES } else { "" };
     // One that is put together of several says so of each of them alone.
     output["type"] = json!("object");
     Some(Tool {
         name,
         title,
-        description,
+        description: format!("{description}{pages}"),
         effect,
         method: method.to_uppercase().parse().ok()?,
         path,
@@ -394,6 +400,16 @@ mod tests {
         assert_eq!(create.input["properties"]["projectId"]["format"], "uuid");
         let list = named("feature_list").unwrap();
         assert_eq!(list.query, ["status", "q", "after", "limit"]);
+        // Whatever comes in pages says how the next one is had, in the same words.
+        let paged = ["project_list", "feature_list", "run_events", "knowledge_search", "knowledge_list"];
+        for tool in all() {
+            assert_eq!(tool.description.ends_with(PAGES), paged.contains(&tool.name), "{}", tool.name);
+            let next = tool.output.get("properties").is_some_and(|fields| fields["next"].is_object());
+            let list = tool.kinds && tool.effect == Effect::Looks;
+            assert_eq!(paged.contains(&tool.name), next || list, "{}: {:?}", tool.name, tool.output);
+        }
+        let diff = named("feature_diff").unwrap();
+        assert_eq!(diff.query, ["path", "bytes"]);
         let create = named("knowledge_create").unwrap();
         assert_eq!(create.right, MemberRight::Knowledge);
         assert_eq!(create.input["properties"]["item"]["anyOf"].as_array().unwrap().len(), 3);

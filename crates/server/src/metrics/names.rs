@@ -83,11 +83,18 @@ metrics! {
     SANDBOX_USABLE "guildhall_sandbox_usable" Gauge [] "1 when agents' commands can be run on this host.";
     SPANS "guildhall_trace_spans_total" Counter ["outcome"] "Spans for the collector of traces: sent, dropped for want of room, or refused by it.";
     OPEN_ALERTS "guildhall_open_alerts" Gauge ["level"] "Alerts of the whole team that are open, by how bad they are now.";
-    MEMORY_USED "guildhall_memory_used_bytes" Gauge [] "Memory in use, of the container or the machine.";
-    MEMORY_TOTAL "guildhall_memory_total_bytes" Gauge [] "Memory that the container or the machine has.";
+    MEMORY_USED "guildhall_memory_used_bytes" Gauge [] "Memory in use, of the machine or of the container or service, whichever has less left of its own.";
+    MEMORY_TOTAL "guildhall_memory_total_bytes" Gauge [] "Memory that this one has.";
     PROCESS_MEMORY "guildhall_process_memory_bytes" Gauge [] "Memory of the server's own process.";
-    DISK_USED "guildhall_disk_used_bytes" Gauge [] "Disk in use, of the data folder's file system.";
-    DISK_TOTAL "guildhall_disk_total_bytes" Gauge [] "Disk of the data folder's file system.";
+    DISK_USED "guildhall_disk_used_bytes" Gauge ["path"] "Disk in use, of each file system on which something of the server's lies.";
+    DISK_TOTAL "guildhall_disk_total_bytes" Gauge ["path"] "Disk of each of these file systems.";
+    DISK_FILES_USED "guildhall_disk_files_used" Gauge ["path"] "Files and folders on each of them (inodes), where it holds a fixed number.";
+    DISK_FILES_LIMIT "guildhall_disk_files_limit" Gauge ["path"] "Files and folders that each of them can hold.";
+    LAST_BACKUP "guildhall_last_good_backup_timestamp_seconds" Gauge [] "When the latest good backup was made, or the first was tried where none is good.";
+    LAST_CLEAN_UP "guildhall_last_clean_up_timestamp_seconds" Gauge [] "When the clean-up of this node last came through, or since when it does not.";
+    MAIL_STUCK "guildhall_mail_flows_timestamp_seconds" Gauge [] "Now, while mails reach the mail server; else when the first was written that does not.";
+    CERTIFICATE_ENDS "guildhall_certificate_ends_timestamp_seconds" Gauge ["host"] "When a certificate ends that browsers are shown.";
+    REFUSED_KEYS "guildhall_refused_keys" Gauge [] "Keys of members and of the team that providers refused.";
     PROCESSORS "guildhall_processors" Gauge [] "Processors that the server may use.";
     LOAD "guildhall_load_average" Gauge [] "The machine's load average of the last minute.";
 }

@@ -44,6 +44,10 @@ impl From<TeamError> for Problem {
                 let extras = Extras { similar: Some(similar.clone()), ..Extras::default() };
                 Self::conflict("near-duplicate", sentence(&error)).with(extras)
             }
+            TeamError::FaultyFiles(ref files) => {
+                let extras = Extras { faulty: Some(files.clone()), ..Extras::default() };
+                Self::invalid_all(sentence(&error), std::iter::empty()).with(extras)
+            }
             TeamError::KnowledgeChanged { ref current } => {
                 let version = current.common.version;
                 let item = Some(current.as_ref().clone().shown());
@@ -73,6 +77,7 @@ impl From<StoreError> for Problem {
             StoreError::Taken { .. } => Self::conflict("taken", detail),
             StoreError::TooMany { .. } => Self::conflict("too-many", detail),
             StoreError::TooManyExecutions { .. } => Self::conflict("too-many", detail),
+            StoreError::TooManyPreparing { .. } => Self::conflict("too-many-clones", detail),
             StoreError::TooManyWorktrees { .. } => Self::conflict("too-many-worktrees", detail),
             StoreError::NotFound { what } => Self::not_found(what),
             StoreError::Illegal(_) | StoreError::IllegalStage(_) => Self::conflict("illegal-move", detail),
@@ -148,6 +153,7 @@ impl From<GitError> for Problem {
                 Self::conflict("repository-damaged", sentence(words)).because(damaged)
             }
             GitError::TimedOut { .. } => Self::new(StatusCode::GATEWAY_TIMEOUT, "git-timeout", detail),
+            GitError::Starved { .. } => Self::conflict("repository-too-large", detail),
             GitError::NoMemory { .. } | GitError::TooMany { .. } => Self::conflict("worktree-too-large", detail),
             GitError::Unreachable { .. }
             | GitError::NotARepository { .. }

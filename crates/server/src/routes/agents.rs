@@ -88,7 +88,7 @@ pub struct CreateAgent {
     model: Option<AgentModel>,
     /// Its tools; all that are known when absent. One that is not named, or not enabled, it does not have.
     tools: Option<Vec<AgentTool>>,
-    /// Its MCP servers. They are kept until there are MCP clients.
+    /// Its MCP servers, by name, and which of their tools it has; all where none are named.
     mcp_servers: Option<Vec<AgentServer>>,
     /// A character that it is shown by.
     icon: Option<String>,

@@ -74,11 +74,15 @@ pub async fn get_attachment(
     Path(id): Path<AttachmentId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let found = app.team.store.attachment_bytes(id).await?;
-    let (attachment, bytes) = found.ok_or_else(|| Problem::not_found("attachment"))?;
     // A file never changes. It is asked for all the same, so that nobody finds it in the browser of who has signed out.
     let tag = format!("\"{id}\"");
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    // One that is known is not read again.
+    let found = match known {
+        true => app.team.store.attachment(id).await?.map(|attachment| (attachment, Vec::new())),
+        false => app.team.store.attachment_bytes(id).await?,
+    };
+    let (attachment, bytes) = found.ok_or_else(|| Problem::not_found("attachment"))?;
     let kind = match attachment.media_type.as_str() {
         text if text.starts_with("text/") => "text/plain; charset=utf-8",
         other => other,

@@ -56,11 +56,14 @@ pub struct Consent {
     leads_to: String,
     /// What it asks to be allowed and the member can allow.
     scopes: Vec<Scope>,
-    /// Where to go to say no.
+    /// Where to go to say no, or, when it asks wrongly, to let it hear of that.
     denied: String,
+    /// What is wrong with its question, and how the program must ask. Nothing of such a one can be allowed.
+    wrong: Option<&'static str>,
 }
 
-/// Shows what a program asks for. The query is the one that the program led the member here with.
+/// Shows what a program asks for, or what is wrong with its question. The query is the one that the program led the member here
+/// with.
 #[utoipa::path(get, path = "/api/oauth/consent", tag = "clients", params(Asking), responses((status = 200, body = Consent)))]
 pub async fn get_consent(
     State(app): State<App>,
@@ -69,10 +72,18 @@ pub async fn get_consent(
     Query(asking): Query<Asking>,
 ) -> Result<Json<Consent>, Problem> {
     let here = here(&app, &headers)?;
-    let wish = app.team.look_at_asking(&asking, &here).await.map_err(refused)?;
+    let wish = match app.team.look_at_asking(&asking, &here).await {
+        Ok(wish) => wish,
+        Err(Refused::There { name, redirect_uri, back, description }) => {
+            let leads_to = place(&redirect_uri);
+            let consent = Consent { name, leads_to, scopes: Vec::new(), denied: back, wrong: Some(description) };
+            return Ok(Json(consent));
+        }
+        Err(Refused::Here(error)) => return Err(error.into()),
+    };
     let denied = wish.denied(&here);
     let scopes = wish.scopes.into_iter().filter(|scope| signed.member.role.can_use(*scope)).collect();
-    Ok(Json(Consent { name: wish.client.name, leads_to: place(&wish.redirect_uri), scopes, denied }))
+    Ok(Json(Consent { name: wish.client.name, leads_to: place(&wish.redirect_uri), scopes, denied, wrong: None }))
 }
 
 /// A member's yes.

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use guildhall_store::ExecutionQuery;
-use guildhall_types::system::{Execution, ExecutionView};
+use guildhall_types::system::{Execution, ExecutionView, StepState};
 use guildhall_types::{ExecutionId, ProjectId, SystemId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -87,7 +87,7 @@ pub async fn list_executions(
     Ok(Json(ExecutionPage { items, next }))
 }
 
-/// Shows an execution with its steps.
+/// Shows an execution, with how its steps stand.
 #[utoipa::path(get, path = "/api/executions/{id}", tag = "systems",
     params(("id" = ExecutionId, Path, description = "The execution.")), responses((status = 200, body = ExecutionView)))]
 pub async fn get_execution(
@@ -95,6 +95,17 @@ pub async fn get_execution(
     Path(id): Path<ExecutionId>,
 ) -> Result<Json<ExecutionView>, Problem> {
     Ok(Json(app.team.execution(id).await?))
+}
+
+/// Shows a step of an execution, with what it was given and gave, why it failed, and what a person said to it.
+#[utoipa::path(get, path = "/api/executions/{id}/steps/{step}", tag = "systems",
+    params(("id" = ExecutionId, Path, description = "The execution."), ("step" = String, Path, description = "The step's key.")),
+    responses((status = 200, body = StepState)))]
+pub async fn get_execution_step(
+    State(app): State<App>,
+    Path((id, step)): Path<(ExecutionId, String)>,
+) -> Result<Json<StepState>, Problem> {
+    Ok(Json(app.team.execution_step(id, &step).await?))
 }
 
 /// Ends an execution at once, and stops its agents.

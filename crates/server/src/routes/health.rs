@@ -1,11 +1,13 @@
 //! How the server is.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use guildhall_sandbox::{Isolation, Report};
 use guildhall_store::Backend;
 use guildhall_team::NodeNow;
+use guildhall_types::DateTime;
 use guildhall_types::alert::Alert;
-use guildhall_types::reading::Used;
+use guildhall_types::reading::{Disk, Reading, Used};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -32,6 +34,39 @@ pub async fn health() -> Json<Health> {
     Json(Health { status: "ok", version: VERSION })
 }
 
+/// Whether the server can work, as it last found.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// `ready`; `starting` until it has looked for the first time, `database-away` when the database gave no turn to write, and
+    /// `stuck` when it looks no more.
+    status: &'static str,
+}
+
+/// After so many seconds without a new reading, nothing is known of the server.
+const STALE: i64 = 60;
+
+/// Says whether the server can work: with 200 when the database gave it a turn to write when it was last asked, some seconds
+/// ago; else with 503. Asks nothing anew.
+#[utoipa::path(get, path = "/api/health/ready", tag = "health",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness, description = "It cannot work now.")))]
+pub async fn health_ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
+    let reading = app.engine.readings().borrow().clone();
+    let status = readiness(reading.as_deref(), app.team.clock.now());
+    let code = if status == READY { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(Readiness { status }))
+}
+
+const READY: &str = "ready";
+
+fn readiness(reading: Option<&Reading>, now: DateTime) -> &'static str {
+    match reading {
+        None => "starting",
+        Some(reading) if (now - reading.at).num_seconds() > STALE => "stuck",
+        Some(reading) if reading.database_millis.is_none() => "database-away",
+        Some(_) => READY,
+    }
+}
+
 /// How the server is, in detail.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -44,10 +79,12 @@ pub struct HealthDetailed {
     uptime: i64,
     /// What this process holds.
     memory: Memory,
-    /// Memory of the container, where its control group has less than the machine, or of the machine.
+    /// Memory of the machine, or of the container or service, whichever has less left of its own.
     machine_memory: Option<Used>,
     /// Disk of the data folder's file system.
     disk: Option<Used>,
+    /// Every disk on which something of the server's lies.
+    disks: Vec<Disk>,
     /// Runs that this node works on.
     active_agents: usize,
     /// Worktrees on this node's disk.
@@ -159,6 +196,7 @@ pub async fn health_detailed(State(app): State<App>) -> Result<Json<HealthDetail
         memory: memory(&tokio::fs::read_to_string("/proc/self/status").await.unwrap_or_default()),
         machine_memory: reading.and_then(|reading| reading.memory),
         disk: reading.and_then(|reading| reading.disk),
+        disks: reading.map(|reading| reading.disks.clone()).unwrap_or_default(),
         active_agents: stats.active_runs,
         active_worktrees: stats.worktrees,
         queue_depth,
@@ -198,7 +236,36 @@ fn memory(status: &str) -> Memory {
 
 #[cfg(test)]
 mod tests {
+    use chrono::Duration;
+    use guildhall_types::NodeId;
+
     use super::*;
+
+    #[test]
+    fn a_server_is_ready_while_the_database_gives_it_turns_and_it_looks() {
+        let at: DateTime = "2026-03-01T12:00:00Z".parse().unwrap();
+        let reading = |database_millis| Reading {
+            node: NodeId::new(),
+            at,
+            memory: None,
+            process_memory: None,
+            disk: None,
+            disks: Vec::new(),
+            processors: 1,
+            load: None,
+            active_agents: None,
+            active_runs: 0,
+            worktrees: 0,
+            queue_depth: None,
+            provider_failures: 0,
+            database_millis,
+        };
+        let after = |millis, seconds| readiness(Some(&reading(millis)), at + Duration::seconds(seconds));
+        assert_eq!(readiness(None, at), "starting");
+        assert_eq!((after(Some(1.0), 0), after(Some(4_000.0), 60)), (READY, READY));
+        assert_eq!(after(None, 0), "database-away");
+        assert_eq!(after(Some(1.0), 61), "stuck");
+    }
 
     #[test]
     fn memory_is_read_from_what_the_kernel_says() {

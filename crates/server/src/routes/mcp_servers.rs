@@ -3,21 +3,47 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use guildhall_team::{McpServerWish, McpServerWishes, McpValueWish};
-use guildhall_types::mcp::{McpProposal, McpServer, McpTransport};
+use guildhall_types::mcp::{McpProposal, McpServer, McpServerLine, McpTransport, SERVERS};
 use guildhall_types::{McpServerId, ProjectId};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::auth::Signed;
-use crate::extract::{Json, Path};
+use crate::extract::{Json, Path, Query};
 use crate::problem::Problem;
+use crate::routes::next;
 
-/// MCP servers.
+/// Servers of a page at most: each may have hundreds of tools.
+const PAGE: i64 = 100;
+
+/// Which page of the MCP servers.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ListMcpServers {
+    /// What the page before gave as `next`.
+    #[param(nullable = false)]
+    after: Option<McpServerId>,
+    /// How many at most; 100 are the most.
+    #[param(nullable = false)]
+    limit: Option<i64>,
+}
+
+/// A page of MCP servers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct McpServerPage {
+    /// In the order of their making.
+    items: Vec<McpServerLine>,
+    /// Where the next page begins, if there is one.
+    next: Option<String>,
+}
+
+/// The MCP servers of a project: a few.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct McpServerList {
     /// By name.
-    items: Vec<McpServer>,
+    items: Vec<McpServerLine>,
 }
 
 /// An environment variable or a header.
@@ -64,7 +90,7 @@ pub struct ChangeMcpServer {
     #[schema(nullable = false)]
     name: Option<String>,
     /// How it is reached. Secrets go nowhere else by themselves: for another address or command, and for a program whose other
-    /// variables change, give them anew.
+    /// variables change, give them anew. With another address or command it is trusted no more, unless `trusted` is given, too.
     #[schema(nullable = false)]
     transport: Option<McpTransport>,
     /// Its environment or headers, all of them.
@@ -121,20 +147,39 @@ fn values(set: Vec<SetMcpValue>) -> Vec<McpValueWish> {
     set.into_iter().map(Into::into).collect()
 }
 
-/// Lists the MCP servers of all projects, with their tools. Secrets are named and not shown.
-#[utoipa::path(get, path = "/api/mcp-servers", tag = "mcp", responses((status = 200, body = McpServerList)))]
-pub async fn list_all_mcp_servers(signed: Signed) -> Result<Json<McpServerList>, Problem> {
-    Ok(Json(McpServerList { items: signed.team.store.mcp_servers(None).await? }))
+/// Lists the MCP servers of all projects, with how their tools stand.
+#[utoipa::path(get, path = "/api/mcp-servers", tag = "mcp", params(ListMcpServers),
+    responses((status = 200, body = McpServerPage)))]
+pub async fn list_all_mcp_servers(
+    signed: Signed,
+    Query(ListMcpServers { after, limit }): Query<ListMcpServers>,
+) -> Result<Json<McpServerPage>, Problem> {
+    let limit = limit.unwrap_or(PAGE);
+    if !(1..=PAGE).contains(&limit) {
+        return Err(Problem::invalid("limit", format!("give a number from 1 to {PAGE}")));
+    }
+    let mut items = signed.team.store.mcp_server_lines(None, after, limit + 1).await?;
+    let next = next(&mut items, limit, |server| server.id.to_string());
+    Ok(Json(McpServerPage { items, next }))
 }
 
-/// Lists the MCP servers of a project, with their tools. Secrets are named and not shown.
+/// Lists the MCP servers of a project, with how their tools stand.
 #[utoipa::path(get, path = "/api/projects/{id}/mcp-servers", tag = "mcp",
     params(("id" = ProjectId, Path, description = "The project.")), responses((status = 200, body = McpServerList)))]
 pub async fn list_mcp_servers(signed: Signed, Path(id): Path<ProjectId>) -> Result<Json<McpServerList>, Problem> {
     if signed.team.store.project(id).await?.is_none() {
         return Err(Problem::not_found("project"));
     }
-    Ok(Json(McpServerList { items: signed.team.store.mcp_servers(Some(id)).await? }))
+    let mut items = signed.team.store.mcp_server_lines(Some(id), None, SERVERS).await?;
+    items.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(Json(McpServerList { items }))
+}
+
+/// Shows an MCP server, with all that it says of its tools. Secrets are named and not shown.
+#[utoipa::path(get, path = "/api/mcp-servers/{id}", tag = "mcp",
+    params(("id" = McpServerId, Path, description = "The server.")), responses((status = 200, body = McpServer)))]
+pub async fn get_mcp_server(signed: Signed, Path(id): Path<McpServerId>) -> Result<Json<McpServer>, Problem> {
+    Ok(Json(signed.team.mcp_server(id).await?))
 }
 
 /// Servers that a repository names.

@@ -90,6 +90,7 @@ pub async fn get_metrics(State(app): State<App>) -> impl IntoResponse {
     });
     let now = Now {
         reading,
+        beside: app.engine.known_beside().await,
         counted: app.engine.counted(),
         calls: (sum(|state| state.in_flight), sum(|state| state.queued)),
         connections: app.team.store.connections(),

@@ -53,7 +53,7 @@ pub async fn put_project_secret(
     Path((id, name)): Path<(ProjectId, String)>,
     Json(new): Json<PutProjectSecret>,
 ) -> Result<Json<ProjectSecret>, Problem> {
-    let saved = signed.team.put_project_secret(&signed.member, id, &name, &new.value, new.uses).await?;
+    let saved = signed.team.put_project_secret(signed.by(), id, &name, &new.value, new.uses).await?;
     tracing::info!(member = %signed.member.id, project = %id, name, "a member put a secret of a project in place");
     Ok(Json(saved))
 }
@@ -67,7 +67,7 @@ pub async fn delete_project_secret(
     signed: Signed,
     Path((id, name)): Path<(ProjectId, String)>,
 ) -> Result<StatusCode, Problem> {
-    signed.team.delete_project_secret(&signed.member, id, &name).await?;
+    signed.team.delete_project_secret(signed.by(), id, &name).await?;
     tracing::info!(member = %signed.member.id, project = %id, name, "a member deleted a secret of a project");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,14 +13,37 @@ use crate::app::App;
 use crate::extract::{Json, Path, Query};
 use crate::problem::Problem;
 
+/// How short an answer can be asked for, and how long.
+const ANSWER: std::ops::RangeInclusive<usize> = 10_000..=20_000_000;
 /// What a browser may do with bytes that are not the page's own: nothing but show them.
 pub(super) const INERT: &str = "default-src 'none'; sandbox; frame-ancestors 'none'";
 
-/// Shows what a card's latest run changed, against the commit that it started from.
+/// Which part of the changes.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct GetDiff {
+    /// Only the file that has this path, or had it before.
+    #[param(nullable = false)]
+    path: Option<String>,
+    /// Bytes of the answer at most, 10000 to 20000000. Of more than one file that are too long for it, none has its text, and
+    /// `note` says so: ask with `path` for each. Of one file the beginning is shown.
+    #[param(nullable = false)]
+    bytes: Option<usize>,
+}
+
+/// Shows what a card's latest run changed, against the commit that it started from: all of it, or the part of one file.
 #[utoipa::path(get, path = "/api/features/{id}/diff", tag = "features",
-    params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 200, body = Diff)))]
-pub async fn get_diff(State(app): State<App>, Path(id): Path<FeatureId>) -> Result<Json<Diff>, Problem> {
-    Ok(Json(app.team.diff(id).await?))
+    params(("id" = FeatureId, Path, description = "The feature."), GetDiff), responses((status = 200, body = Diff)))]
+pub async fn get_diff(
+    State(app): State<App>,
+    Path(id): Path<FeatureId>,
+    Query(GetDiff { path, bytes }): Query<GetDiff>,
+) -> Result<Json<Diff>, Problem> {
+    if bytes.is_some_and(|most| !ANSWER.contains(&most)) {
+        return Err(Problem::invalid("bytes", "give a number from 10000 to 20000000"));
+    }
+    Ok(Json(app.team.diff_within(id, path.as_deref(), bytes).await?))
 }
 
 /// Which side of a diff.

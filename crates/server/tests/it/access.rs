@@ -14,7 +14,7 @@ use crate::schema::operations;
 /// What every route asks for, written once more: a route that slips below another right, or a new one that nobody thought
 /// about, is noticed. `+` asks that the member has proved lately who they are.
 const ROUTES: &str = "
-open: GET /api/health, GET /api/auth/status, POST /api/auth/register, POST /api/auth/login, POST /api/auth/invitation,
+open: GET /api/health, GET /api/health/ready, GET /api/auth/status, POST /api/auth/register, POST /api/auth/login, POST /api/auth/invitation,
   POST /api/auth/reset, POST /api/auth/forgot, POST /api/auth/register/finish,
   GET /api/auth/second-step, POST /api/auth/second-step, POST /api/auth/passkey/options,
   POST /api/auth/passkey, GET /api/auth/google, GET /api/auth/google/callback, GET /api/auth/oidc/{name},
@@ -25,13 +25,13 @@ read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/mem
   GET /api/agents, GET /api/agents/tools, GET /api/agents/{id}, GET /api/tasks/{id}, GET /api/projects/{id}/chats, GET /api/chats/{id},
   GET /api/projects/{id}/features, GET /api/projects/{id}/auto-mode, GET /api/projects/{id}/queue, GET /api/queue, GET /api/auto-modes, GET /api/agents/at-work,
   GET /api/projects/{id}/try-checks, GET /api/projects/{id}/network, GET /api/rate-limits, GET /api/sandbox, GET /api/strain,
-  GET /api/mcp-servers, GET /api/projects/{id}/mcp-servers, GET /api/projects/{id}/mcp-proposals,
+  GET /api/mcp-servers, GET /api/mcp-servers/{id}, GET /api/projects/{id}/mcp-servers, GET /api/projects/{id}/mcp-proposals,
   GET /api/reports, GET /api/reports/latest, GET /api/reports/{id}, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
   GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/runs/{id}/steps, GET /api/runs/{id}/guide,
   GET /api/runs/{id}/services, GET /api/runs/{id}/services/{name}/log,
   GET /api/features/{id}/diff, GET /api/features/{id}/files,
   GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events,
-  GET /api/systems, GET /api/systems/{id}, GET /api/executions, GET /api/executions/{id},
+  GET /api/systems, GET /api/systems/{id}, GET /api/executions, GET /api/executions/{id}, GET /api/executions/{id}/steps/{step},
   GET /api/settings/prices, GET /api/usage, GET /api/budgets, GET /api/notifications, GET /api/notifications/unread,
   GET /api/knowledge/search, GET /api/knowledge/similar, GET /api/knowledge/items/{id}, GET /api/knowledge/deleted,
   GET /api/knowledge/items/{id}/markdown, GET /api/knowledge/export,

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use guildhall_llm::Secret;
-use guildhall_team::backup::{BackupError, BackupRules, Making, Patience, S3Access, Shelf, listed, verify};
+use guildhall_team::backup::{BackupError, BackupRules, Making, Patience, Room, S3Access, Shelf, listed, verify};
 use guildhall_types::backup::{BackupKind, Keep};
 use guildhall_types::{Clock, SystemClock};
 use serde_json::{Value, json};
@@ -233,7 +233,8 @@ async fn a_bucket_holds_backups_as_a_folder_does_whatever_the_network_does_to_it
 
     // All of it comes out, also by a key that may only read; a byte that was changed is found.
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let looked_at = verify(&shelf, None, Some(&key), &team.vault, clock.clone(), app.dir.path()).await.unwrap();
+    let looked_at =
+        verify(&shelf, None, Some(&key), &team.vault, clock.clone(), app.dir.path(), Room::ALL).await.unwrap();
     assert_eq!((looked_at.problems.as_slice(), looked_at.restored.repositories), (&[] as &[String], 2));
     let reading = Shelf::at(PLACE, &store.access(store.port, &store.reader)).unwrap();
     let empty = Empty::new().await;
@@ -245,14 +246,16 @@ async fn a_bucket_holds_backups_as_a_folder_does_whatever_the_network_does_to_it
     );
     let pack = format!("{}/{}", third.name, third.packs[0].file);
     store.ask(&format!("damage guild/hall/{pack}")).await;
-    let error = verify(&shelf, None, Some(&key), &team.vault, clock, app.dir.path()).await.unwrap_err();
+    let error = verify(&shelf, None, Some(&key), &team.vault, clock, app.dir.path(), Room::ALL).await.unwrap_err();
     assert!(matches!(&error, BackupError::Damaged { part, .. } if *part == third.packs[0].file), "{error}");
     store.ask(&format!("delete guild/hall/{pack}")).await;
     let error = restoring(&third.name).restore().await.unwrap_err();
     assert!(matches!(&error, BackupError::Damaged { why, .. } if why.contains("not there")), "{error}");
     // A store that cannot be reached says nothing of the backup.
     let gone = Shelf::at(PLACE, &store.access(breaking_off(store.port, 0).await, &store.writer)).unwrap();
-    let error = verify(&gone, None, Some(&key), &team.vault, Arc::new(SystemClock), app.dir.path()).await.unwrap_err();
+    let error = verify(&gone, None, Some(&key), &team.vault, Arc::new(SystemClock), app.dir.path(), Room::ALL)
+        .await
+        .unwrap_err();
     assert!(matches!(&error, BackupError::Bucket { .. }), "{error}");
     let restored = restoring(&second.name).restore().await.unwrap();
     assert_eq!((restored.problems.as_slice(), restored.repositories), (&[] as &[String], 1));
@@ -429,7 +432,7 @@ async fn a_404_that_is_not_the_stores_and_a_claim_that_was_forgotten_harm_no_bac
     // Nor does it say anything of a part.
     *lie.lock().unwrap() = ("rows.jsonl", "404 page not found\n");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let looked_at = verify(&lying, Some(&first.name), None, &team.vault, clock, app.dir.path()).await;
+    let looked_at = verify(&lying, Some(&first.name), None, &team.vault, clock, app.dir.path(), Room::ALL).await;
     assert!(matches!(&looked_at, Err(error) if unlike(error)), "{looked_at:?}");
     // And where the store itself says so of a manifest that it lists, the list is believed.
     *lie.lock().unwrap() = ("manifest.json", "<Error><Code>NoSuchKey</Code></Error>");

@@ -93,6 +93,7 @@ fn the_rules_for_prometheus_and_the_docs_hold_the_figures_at_which_alerts_are_ra
     let page = std::fs::read_to_string(root.join("docs/operators.md")).unwrap();
     let all = Thresholds::default();
     let hundredth = |value: i64| format!("{:.2}", value as f64 / 100.0);
+    let hours = |value: i64| (value * 3_600).to_string();
     let second = |value: i64| format!("{}", value as f64 / 1_000.0);
     let of = |kind: AlertKind| (all.of(kind).warning, all.of(kind).critical);
     for (kind, what, shown) in [
@@ -102,6 +103,12 @@ fn the_rules_for_prometheus_and_the_docs_hold_the_figures_at_which_alerts_are_ra
             &hundredth as &dyn Fn(i64) -> String,
         ),
         (AlertKind::Disk, "guildhall_disk_used_bytes / guildhall_disk_total_bytes", &hundredth),
+        (AlertKind::DiskFiles, "guildhall_disk_files_used / guildhall_disk_files_limit", &hundredth),
+        (AlertKind::BackupOld, "time() - max(guildhall_last_good_backup_timestamp_seconds)", &hours),
+        (AlertKind::MailStuck, "time() - max(guildhall_mail_flows_timestamp_seconds)", &hours),
+        (AlertKind::CleanUpStuck, "time() - guildhall_last_clean_up_timestamp_seconds", &|value| {
+            (value * 60).to_string()
+        }),
         (AlertKind::ActiveAgents, "max(guildhall_active_agents)", &|value| value.to_string()),
         (AlertKind::ApiFailures, "guildhall_provider_failures", &|value| value.to_string()),
         (AlertKind::DatabaseSlow, "guildhall_database_turn_seconds", &second),
@@ -113,6 +120,14 @@ fn the_rules_for_prometheus_and_the_docs_hold_the_figures_at_which_alerts_are_ra
         ] {
             assert!(rules.contains(&rule), "the rules lack: {rule}");
         }
+    }
+    let (warning, critical) = of(AlertKind::CertificateEnds);
+    let ends = "min by (host) (guildhall_certificate_ends_timestamp_seconds) - time() <=";
+    for rule in [
+        format!("expr: {ends} {} > {}", warning * 86_400, critical * 86_400),
+        format!("expr: {ends} {}", critical * 86_400),
+    ] {
+        assert!(rules.contains(&rule), "the rules lack: {rule}");
     }
     for kind in AlertKind::ALL {
         let (warning, critical) = of(*kind);

@@ -60,7 +60,7 @@ async fn a_folder_comes_in_is_found_and_goes_out_again() {
     std::fs::write(folder.join("secret.md"), file("entry", "Clone", &format!("First.\nUse {key} for it."))).unwrap();
     let (code, out, err) = ask(&["import", notes, "--as", &email, "--anyway"]).await;
     assert!(
-        code == Some(1) && err.contains("nothing was written: ") && err.contains("secret.md: content: line 2"),
+        code == Some(1) && err.contains("nothing was written") && err.contains("secret.md: content: line 2"),
         "{err}"
     );
     assert!(!format!("{out}{err}").contains(&key));

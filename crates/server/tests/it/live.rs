@@ -282,6 +282,36 @@ async fn pages_end_with_a_session_that_ran_out_while_much_else_happens() {
     tokio::time::timeout(PATIENCE / 2, over).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_page_of_a_service_holds_so_many_sockets_and_no_more() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let (_, run) = waits(&mut owner).await;
+    let services = format!("{run}/services");
+    let wish = json!({ "name": "web", "command": "perl serve.pl", "port": 8123 });
+    owner.post(&services, wish).await.is(StatusCode::CREATED);
+    owner.until(&format!("{services}/web/log"), |log| log["text"] == "listening\n").await;
+    let url = owner.call(&format!("{services}/web/preview")).await.is(StatusCode::CREATED)["url"].clone();
+    let pages = Pages::enter(&app, url.as_str().unwrap()).await;
+    let (cookie, own) = (pages.cookie.clone().unwrap(), format!("http://{}", pages.host));
+    let headers = [("host", pages.host.as_str()), ("cookie", cookie.as_str()), ("origin", own.as_str())];
+    let mut held = Vec::new();
+    for _ in 0..50 {
+        held.push(open(&app, "/socket", &headers).await.unwrap());
+    }
+    assert_eq!(open(&app, "/socket", &headers).await.unwrap_err(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(pages.get("/").await.status(), StatusCode::OK, "the page itself is shown");
+    // The house's own are counted apart.
+    drop(owner.listen("").await.unwrap());
+    drop(held.pop());
+    let again = async {
+        while open(&app, "/socket", &headers).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, again).await.unwrap();
+}
+
 /// Reads what a terminal shows until `wanted` is there, and says that it was shown.
 async fn until(socket: &mut Socket, wanted: &str) -> String {
     let mut shown = String::new();
@@ -410,7 +440,9 @@ async fn a_terminal_blots_secrets_out_and_holds_back_nothing_for_long() {
     let team = &app.app.team;
     let member = team.store.members(None, 1).await.unwrap().remove(0);
     let project = card["projectId"].as_str().unwrap().parse().unwrap();
-    team.put_project_secret(&member, project, "TOKEN", "tok/0123+secret=value", None).await.unwrap();
+    team.put_project_secret(guildhall_team::By::in_person(&member), project, "TOKEN", "tok/0123+secret=value", None)
+        .await
+        .unwrap();
     let cookie = owner.cookie.clone().unwrap();
     let sits = [("cookie", cookie.as_str()), ("origin", app.url.as_str())];
     let mut socket = open(&app, &format!("{run}/terminal"), &sits).await.unwrap();

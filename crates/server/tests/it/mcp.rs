@@ -115,6 +115,89 @@ async fn cards_are_written_built_and_looked_at_by_tools() {
 }
 
 #[tokio::test]
+async fn the_cards_of_every_project_are_resources_and_lists_go_on_to_their_end() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let mut last = Value::Null;
+    // One more than are read at once.
+    for n in 0..51 {
+        last = owner.project(&format!("P{n}"), json!({ "kind": "empty" })).await;
+    }
+    let cards = format!("/api/projects/{}/features", last["id"].as_str().unwrap());
+    let first = owner.post(&cards, json!({ "description": "Build the first." })).await.is(StatusCode::CREATED).clone();
+    for n in 0..50 {
+        owner.post(&cards, json!({ "description": format!("Build {n}.") })).await.is(StatusCode::CREATED);
+    }
+    let program = Program::at(&app).await;
+    let (token, _) = program.connect(&mut owner, &["read"]).await;
+    let (mut found, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let asked = cursor.as_ref().map_or_else(|| json!({}), |cursor| json!({ "cursor": cursor }));
+        let page = program.say(&token, "resources/list", asked).await.is(StatusCode::OK)["result"].clone();
+        found.extend(page["resources"].as_array().unwrap_or_else(|| panic!("{page}")).clone());
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => break,
+        }
+    }
+    let uri = format!("guildhall://feature/{}", first["id"].as_str().unwrap());
+    assert!(found.len() == 51 && found.iter().any(|one| one["uri"] == uri), "{}", found.len());
+
+    let (mut projects, mut after) = (0, Value::Null);
+    loop {
+        let (page, failed) = program.call(&token, "project_list", json!({ "after": after })).await;
+        assert!(!failed, "{page}");
+        projects += page["items"].as_array().unwrap().len();
+        after = page["next"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    assert_eq!(projects, 51);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_large_change_is_looked_at_file_by_file() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let project = owner.project("Demo", json!({ "kind": "empty" })).await;
+    let program = Program::at(&app).await;
+    let (token, _) = program.connect(&mut owner, &["read"]).await;
+    let command = "for n in a b c; do seq 1 1500 | sed 's/$/ is a line of some length, as lines are/' > $n.txt; done; echo small > d.txt; seq 1 20000 > e.txt";
+    let script = format!("{}\n{}", json!({ "tools": [["bash", { "command": command }]] }), json!({ "say": "Done." }));
+    let new = json!({ "description": format!("Build.\n\n```sim\n{script}\n```"), "model": "simulated" });
+    let path = format!("/api/projects/{}/features", project["id"].as_str().unwrap());
+    let card = owner.post(&path, new).await.is(StatusCode::CREATED).clone();
+    let mut socket = owner.listen("").await.unwrap();
+    let id = card["id"].clone();
+    owner.call(&format!("/api/features/{}/start", id.as_str().unwrap())).await.is(StatusCode::ACCEPTED);
+    socket.wait(|frame| frame["feature"]["id"] == id && frame["feature"]["status"] == "waiting_approval").await;
+
+    let (whole, failed) = program.call(&token, "feature_diff", json!({ "featureId": id })).await;
+    assert!(!failed && whole["truncated"] == true && whole["stat"]["files"] == 5, "{whole}");
+    assert!(whole["note"].as_str().unwrap().contains("`path`"), "{}", whole["note"]);
+    let files = whole["files"].as_array().unwrap();
+    assert!(files.len() == 5 && files.iter().all(|file| file["hunks"] == json!([])), "{whole}");
+    let of = |path: &str| json!({ "featureId": id, "path": path });
+    let (one, _) = program.call(&token, "feature_diff", of("b.txt")).await;
+    assert_eq!((&one["truncated"], &one["note"], &one["stat"]["files"]), (&json!(false), &Value::Null, &json!(1)));
+    assert_eq!(one["files"][0]["hunks"][0]["lines"].as_array().unwrap().len(), 1_500);
+    // What is too long even so is cut, and says so.
+    let (long, failed) = program.call(&token, "feature_diff", of("e.txt")).await;
+    let lines = long["files"][0]["hunks"][0]["lines"].as_array().unwrap().len();
+    assert!(!failed && (1_000..5_000).contains(&lines), "{lines}");
+    assert!(long["note"].as_str().unwrap().contains(&format!("only its first {lines} lines")), "{}", long["note"]);
+    let (why, failed) = program.call(&token, "feature_diff", of("nowhere.txt")).await;
+    assert!(failed && why.as_str().unwrap().starts_with("not-found: "), "{why}");
+    // To the page all of it is given at once.
+    let page = owner.get(&format!("/api/features/{}/diff", id.as_str().unwrap())).await.is(StatusCode::OK);
+    assert_eq!(page["files"][0]["hunks"][0]["lines"].as_array().unwrap().len(), 1_500);
+    assert_eq!(page["note"], Value::Null);
+    let few = owner.get(&format!("/api/features/{}/diff?bytes=9", id.as_str().unwrap())).await;
+    few.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+}
+
+#[tokio::test]
 async fn the_hub_is_written_in_and_given_out_as_prompts() {
     let app = TestApp::start().await;
     let mut owner = app.owner().await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use guildhall_git::Repo;
 use guildhall_store::{KnowledgeFilter, Named, Piece, PlainRow, Store, TableHead, write_piece};
-use guildhall_team::backup::{BackupError, Index, Making, Manifest, Part, RepositoryPart, Shelf, verify};
+use guildhall_team::backup::{BackupError, Index, Making, Manifest, Part, RepositoryPart, Room, Shelf, verify};
 use guildhall_types::backup::BackupKind;
 use guildhall_types::{FeatureId, ProjectId, SystemClock};
 use reqwest::StatusCode;
@@ -219,7 +219,7 @@ async fn a_backup_of_any_earlier_schema_is_brought_forward_on_either_database() 
         // The ends of the row stand for what is in between, which SQLite is tried with.
         if schema == FIRST || schema + 1 == Store::known_schema() {
             let (vault, scratch) = (&team.app.app.team.vault, team.app.dir.path());
-            let found = verify(&shelf, None, None, vault, Arc::new(SystemClock), scratch).await.unwrap();
+            let found = verify(&shelf, None, None, vault, Arc::new(SystemClock), scratch, Room::ALL).await.unwrap();
             assert_eq!((found.problems.as_slice(), found.restored.manifest.schema), (&[] as &[String], schema));
             let post = fresh_postgres().await;
             places.push((post.clone(), Empty::on(&post).await));

@@ -368,3 +368,29 @@ async fn the_first_owner_is_made_at_the_machine_before_anybody_else_comes() {
     let (code, _, err) = run(&mut first("eve@example.com")).await;
     assert!(code == Some(1) && err.contains("has members already"), "{err}");
 }
+
+#[tokio::test]
+async fn it_ends_at_once_and_well_when_it_is_told_to_stop_while_it_starts() {
+    use rustix::process::{Pid, Signal, kill_process};
+    use sqlx::{ConnectOptions, Connection};
+    let dir = tempfile::tempdir().unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("guildhall.db"));
+    let mut held = options.create_if_missing(true).connect().await.unwrap();
+    // The server waits for its turn, as it would in a long change of the schema.
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut held).await.unwrap();
+    let mut server = guildhall(dir.path());
+    let mut server = server.arg("serve").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let pid = i32::try_from(server.id().unwrap()).unwrap();
+    let heeds = || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (Signal::TERM.as_raw() - 1)) != 0
+    };
+    while !heeds() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(3), server.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(0));
+    held.close().await.unwrap();
+}

@@ -13,7 +13,7 @@ use super::write::indexed_of;
 use crate::{Backend, Rows, Store, StoreError, Tx, on};
 
 /// What is said of an erased item in place of its title.
-const NO_TITLE: &str = "(erased)";
+pub(super) const NO_TITLE: &str = "(erased)";
 /// Words that are forgotten at once.
 const AT_ONCE: usize = 1_000;
 
@@ -25,12 +25,18 @@ impl Store {
     pub async fn erase_knowledge(&self, id: KnowledgeId, author: &Author) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         self.write_over(&mut tx, true).await?;
-        self.next_places(&mut tx, 0, 0).await?;
-        let (item, place) = self.knowledge_in(&mut tx, id).await?;
+        let done = self.erase_all_of(&mut tx, id, author).await;
+        self.over(tx, done).await?;
+        self.finish(vec![id]).await
+    }
+
+    async fn erase_all_of(&self, tx: &mut Tx, id: KnowledgeId, author: &Author) -> Result<(), StoreError> {
+        self.next_places(tx, 0, 0).await?;
+        let (item, place) = self.knowledge_in(tx, id).await?;
         if item.common.deleted_at.is_none() {
-            self.next_places(&mut tx, 0, -1).await?;
+            self.next_places(tx, 0, -1).await?;
             let before = indexed_of(&item);
-            self.reindex(&mut tx, &[Standing { place, indexed: &before }], &[]).await?;
+            self.reindex(tx, &[Standing { place, indexed: &before }], &[]).await?;
         }
         for sql in [
             "DELETE FROM knowledge_relations WHERE item_id = $1 OR related_id = $1",
@@ -46,12 +52,11 @@ impl Store {
                erased_at = $3, description = '', profile = $4, related = $5, details = $6, content = '' WHERE id = $1")
             .bind(id).bind(Json(&bare.tags)).bind(self.now()).bind(Vec::<u8>::new()).bind(Json(&bare.related))
             .bind(Json(&bare.details)).execute(c).await.rows())?;
-        self.forget_words(&mut tx).await?;
-        self.forget_titles(&mut tx, id).await?;
-        self.tell_erased(&mut tx, &item, KnowledgeDeed::Erased, author).await?;
+        self.forget_words(tx).await?;
+        self.begin_finishing(tx, id).await?;
+        self.tell_erased(tx, &item, KnowledgeDeed::Erased, author).await?;
         tx.note(Note::new(AuditAction::EraseKnowledge).on(AuditObject::Knowledge, id).with("kind", item.kind()));
-        self.write_over(&mut tx, false).await?;
-        self.commit(tx).await
+        Ok(())
     }
 
     /// Erases former texts of an item for good: who made these versions, and when, stays. Its present text stays, too.
@@ -61,8 +66,20 @@ impl Store {
     pub async fn erase_versions(&self, id: KnowledgeId, versions: &[i64], author: &Author) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         self.write_over(&mut tx, true).await?;
-        self.next_places(&mut tx, 0, 0).await?;
-        let (item, _) = self.knowledge_in(&mut tx, id).await?;
+        let done = self.erase_texts_of(&mut tx, id, versions, author).await;
+        self.over(tx, done).await?;
+        self.finish(vec![id]).await
+    }
+
+    async fn erase_texts_of(
+        &self,
+        tx: &mut Tx,
+        id: KnowledgeId,
+        versions: &[i64],
+        author: &Author,
+    ) -> Result<(), StoreError> {
+        self.next_places(tx, 0, 0).await?;
+        let (item, _) = self.knowledge_in(tx, id).await?;
         for version in versions {
             let done = on!(tx, c => sqlx::query(
                 "UPDATE knowledge_versions SET draft = $4, why = NULL, erased_at = coalesce(erased_at, $5)
@@ -73,14 +90,13 @@ impl Store {
                 return Err(StoreError::NotFound { what: "version" });
             }
         }
-        self.forget_words(&mut tx).await?;
-        self.forget_titles(&mut tx, id).await?;
-        self.tell_erased(&mut tx, &item, KnowledgeDeed::Forgotten, author).await?;
+        self.forget_words(tx).await?;
+        self.begin_finishing(tx, id).await?;
+        self.tell_erased(tx, &item, KnowledgeDeed::Forgotten, author).await?;
         let note = Note::new(AuditAction::EraseKnowledge).on(AuditObject::Knowledge, id).with("kind", item.kind());
         let numbers: Vec<String> = versions.iter().map(i64::to_string).collect();
         tx.note(note.with("versions", numbers.join(", ")));
-        self.write_over(&mut tx, false).await?;
-        self.commit(tx).await
+        Ok(())
     }
 
     async fn tell_erased(
@@ -96,7 +112,7 @@ impl Store {
     }
 
     /// Has SQLite write zeros over what is deleted, rather than only free its place.
-    async fn write_over(&self, tx: &mut Tx, on: bool) -> Result<(), StoreError> {
+    pub(super) async fn write_over(&self, tx: &mut Tx, on: bool) -> Result<(), StoreError> {
         if self.backend() == Backend::Sqlite {
             let sql = if on { "PRAGMA secure_delete = ON" } else { "PRAGMA secure_delete = OFF" };
             on!(tx, c => sqlx::query(sql).execute(c).await.rows())?;
@@ -124,27 +140,15 @@ impl Store {
             let sql = format!("DELETE FROM knowledge_grams WHERE (gram, letters, word) IN ({each})");
             on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(serde_json::to_string(&of)?).execute(c).await.rows())?;
         }
-        // SQLite's index only marks what was taken out of it, until its parts are merged.
-        if self.backend() == Backend::Sqlite {
-            let sql = "INSERT INTO knowledge_index (knowledge_index) VALUES ('optimize')";
-            on!(tx, c => sqlx::query(sql).execute(c).await.rows())?;
-        }
         Ok(())
     }
 
-    /// Takes the titles that an item had out of the events that told of it.
-    async fn forget_titles(&self, tx: &mut Tx, id: KnowledgeId) -> Result<(), StoreError> {
-        let told: Vec<(i64, String)> = on!(tx, c => sqlx::query_as(
-            "SELECT seq, what FROM events WHERE run_id IS NULL AND kind LIKE 'knowledge.%' AND what LIKE $1")
-            .bind(format!("%{id}%")).fetch_all(c).await)?;
-        for (seq, what) in told {
-            let mut what: serde_json::Value = serde_json::from_str(&what)?;
-            if what["id"] == id.to_string() {
-                what["title"] = NO_TITLE.into();
-                on!(tx, c => sqlx::query("UPDATE events SET what = $2 WHERE seq = $1").bind(seq).bind(what.to_string())
-                    .execute(c).await.rows())?;
-            }
-        }
-        Ok(())
+    /// Commits what was done while SQLite wrote over what it deleted, or leaves it where it failed. Either way, it writes over
+    /// nothing more.
+    pub(super) async fn over(&self, mut tx: Tx, done: Result<(), StoreError>) -> Result<(), StoreError> {
+        let off = self.write_over(&mut tx, false).await;
+        done?;
+        off?;
+        self.commit(tx).await
     }
 }

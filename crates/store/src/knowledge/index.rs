@@ -13,6 +13,14 @@ pub(super) struct Standing<'a> {
     pub(super) indexed: &'a Indexed,
 }
 
+/// Places in a row that share a mark in PostgreSQL's index. The migration that marked the first ones has it, too.
+pub(super) const STRETCH: i64 = 4_096;
+
+/// The mark of the stretch that a place is in.
+pub(super) fn stretch(place: i64) -> String {
+    format!("p={}", place / STRETCH)
+}
+
 impl Store {
     /// Locks the hub for this transaction, and gives its next `count` places away; returns the first. The number of items
     /// changes by `more`.
@@ -57,7 +65,11 @@ impl Store {
             }
         };
         for one in come {
-            on!(tx, c => sqlx::query(insert).bind(one.place).bind(one.indexed.terms.join(" ")).execute(c).await.rows())?;
+            let mut terms = one.indexed.terms.join(" ");
+            if self.backend() == Backend::Postgres {
+                terms = format!("{terms} {}", stretch(one.place));
+            }
+            on!(tx, c => sqlx::query(insert).bind(one.place).bind(terms).execute(c).await.rows())?;
         }
         Ok(())
     }

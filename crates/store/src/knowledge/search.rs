@@ -5,6 +5,7 @@
 //! may be a slip of. Then candidates are looked for that hold all of them, and, where these are few, without the most
 //! frequent ones. Of too many the latest are taken, those with the words in their title first.
 
+mod counts;
 mod similar;
 mod terms;
 
@@ -17,7 +18,8 @@ use guildhall_types::knowledge::snippet::snippet;
 use guildhall_types::knowledge::{KnowledgeDetails, KnowledgeHit, KnowledgeItem, KnowledgeKind};
 use guildhall_types::{DateTime, KnowledgeId, MemberId};
 
-use super::{KnowledgeFilter, Row, WHOLE, listed, listed_places};
+use self::counts::Counts;
+use super::{KnowledgeFilter, Row, WHOLE, listed_places};
 use crate::{Backend, Page, Store, StoreError, read};
 
 /// Candidates that one look into the index gives at most.
@@ -26,9 +28,6 @@ const CANDIDATES: i64 = 200;
 const ENOUGH: usize = 40;
 /// Words of a question by which candidates are looked for; all of them count for the order.
 const LOOKED_FOR: usize = 8;
-/// Items that a look is expected to find from which on PostgreSQL looks among the latest first: it visits the row of each that it
-/// finds, before it sorts them.
-const MANY: f64 = 2_000.0;
 
 /// What the order needs of a candidate.
 #[derive(sqlx::FromRow)]
@@ -80,50 +79,6 @@ struct Round {
 /// Words that must all be there: of each list one.
 type Must = Vec<Vec<String>>;
 
-/// An expression of the database's own language for it.
-fn expression(backend: Backend, must: &Must) -> String {
-    // Words hold letters and digits, marks a few signs beside them, and neither a quote.
-    let (quote, or, and) = match backend {
-        Backend::Sqlite => ('"', " OR ", " AND "),
-        Backend::Postgres => ('\'', " | ", " & "),
-    };
-    let one = |of: &Vec<String>| {
-        let words: Vec<String> = of.iter().map(|word| format!("{quote}{word}{quote}")).collect();
-        format!("({})", words.join(or))
-    };
-    must.iter().map(one).collect::<Vec<_>>().join(and)
-}
-
-/// How many items hold which words and marks.
-#[derive(Default)]
-struct Counts {
-    items: i64,
-    /// The latest place.
-    place: i64,
-    docs: HashMap<String, i64>,
-}
-
-impl Counts {
-    /// From which places on to look, one after the other, until there are `limit` items. What very many items hold is looked for
-    /// among the latest first, where as many as are wanted will be.
-    fn windows(&self, must: &Must, since: i64, before: i64, limit: i64) -> Vec<i64> {
-        let items = self.items.max(1) as f64;
-        let share = |any: &Vec<String>| {
-            let docs: i64 = any.iter().filter_map(|word| self.docs.get(word)).sum();
-            (docs as f64 / items).min(1.0)
-        };
-        let share: f64 = must.iter().map(share).product();
-        if share * items < MANY {
-            return vec![since];
-        }
-        // Places that nobody holds any more lie between those of the items.
-        let spread = (self.place as f64 / items).max(1.0);
-        let width = (1.5 * limit as f64 * spread / share).ceil() as i64;
-        let from = before.min(self.place + 1).saturating_sub(width);
-        if from > since { vec![from, since] } else { vec![since] }
-    }
-}
-
 impl Store {
     /// The items that fit best what somebody looks for, the best first; the latest first where nothing is looked for.
     ///
@@ -162,8 +117,9 @@ impl Store {
         marks.extend(filter.author.map(|author| format!("a={author}")));
         let name = name_of(&asked.phrase, &marks);
         // Read before anything is looked for, so that all up to it is found.
-        let (items, place) = self.hub_size().await?;
-        let mut terms = self.terms(&asked, items).await?;
+        let (size, known) = tokio::try_join!(self.hub_size(), self.known_words(&asked))?;
+        let (items, place) = size;
+        let mut terms = self.terms(&asked, &known, items).await?;
         let mut cursor = match after {
             Some(after) => after.parse::<SearchCursor>().ok().filter(|of| of.asked == name).ok_or(NoCursor)?,
             None => SearchCursor {
@@ -185,7 +141,7 @@ impl Store {
             author: filter.author,
         };
         let first = cursor.read_to == ReadTo::Start;
-        let round = self.candidates(&terms, filter, span, (!first).then_some(cursor.depth)).await?;
+        let round = self.candidates(&terms, filter, span, size, (!first).then_some(cursor.depth)).await?;
         cursor.depth = round.depth;
         let cursor = cursor;
         let scored = |found: Found| {
@@ -322,9 +278,9 @@ impl Store {
                 of("x.place")
             ),
         };
-        let counts = self.counts(std::slice::from_ref(&marks)).await?;
+        let counts = self.counts(std::slice::from_ref(&marks), None).await?;
         for from in counts.windows(&marks, since, before, limit) {
-            let (sql, must) = (sql.clone(), expression(self.backend(), &marks));
+            let (sql, must) = (sql.clone(), counts.expression(self.backend(), &marks, from, since, before));
             let places: Vec<(i64,)> = read!(self, c => {
                 let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(must).bind(from).bind(before).bind(limit);
                 let query = match filter.author {
@@ -338,20 +294,6 @@ impl Store {
             }
         }
         Ok(Vec::new())
-    }
-
-    /// How many items hold each of these words and marks. SQLite has no need of it: it walks its index from the latest item
-    /// on, and stops when it has enough. PostgreSQL finds all before it sorts them.
-    async fn counts(&self, looks: &[Must]) -> Result<Counts, StoreError> {
-        if self.backend() == Backend::Sqlite {
-            return Ok(Counts::default());
-        }
-        let wanted: HashSet<&String> = looks.iter().flatten().flatten().collect();
-        let (items, place) = self.hub_size().await?;
-        let sql = format!("SELECT word, docs FROM knowledge_words WHERE word {}", listed(self.backend(), 1));
-        let docs: Vec<(String, i64)> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(serde_json::to_string(&wanted)?).fetch_all(c).await)?;
-        Ok(Counts { items, place, docs: docs.into_iter().collect() })
     }
 
     /// From which place on items changed since the moment that a filter names.
@@ -369,6 +311,7 @@ impl Store {
         terms: &[Term],
         filter: &KnowledgeFilter,
         span: Span,
+        size: (i64, i64),
         deep: Option<Depth>,
     ) -> Result<Round, StoreError> {
         // The rarest first. What is in no item can find none.
@@ -391,7 +334,7 @@ impl Store {
         for must in &mut looks {
             must.extend(marks.iter().map(|mark| vec![mark.clone()]));
         }
-        let counts = self.counts(&looks).await?;
+        let counts = self.counts(&looks, Some(size)).await?;
         let mut looks = looks.into_iter();
         let mut found: BTreeMap<i64, Found> = BTreeMap::new();
         let mut depth = Depth::default();
@@ -438,9 +381,9 @@ impl Store {
                    AND place < $3 ORDER BY place + 0 DESC LIMIT $4) x JOIN knowledge_items i ON i.place = x.place"
             ),
         };
-        let expression = expression(self.backend(), must);
         for from in counts.windows(must, span.since, span.before, CANDIDATES) {
             let sql = sql.clone();
+            let expression = counts.expression(self.backend(), must, from, span.since, span.before);
             // Planned for these very words: how frequent they are decides which way is short.
             let found: Vec<Found> = read!(self, c => {
                 let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(&expression).bind(from).bind(span.before);
@@ -485,12 +428,15 @@ fn hit(item: KnowledgeItem, score: f64, words: &HashSet<&str>) -> KnowledgeHit {
         snippet: part,
         tags: item.common.tags,
         review: item.standing.review,
+        status: match &item.details {
+            KnowledgeDetails::Blueprint(of) => Some(of.status),
+            KnowledgeDetails::Entry(_) | KnowledgeDetails::Learning(_) => None,
+        },
+        created_by: item.common.created_by,
+        origin: item.common.origin,
         updated_at: item.common.updated_at,
         application_count: item.standing.application_count,
         success_count: item.standing.success_count,
         failure_count: item.standing.failure_count,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -89,19 +89,6 @@ impl Store {
         self.record_run(tx, run, RunEvent::Note { text: crate::clean(&word.text) }).await
     }
 
-    /// The run's work is verified, and to be merged by itself when what it is built on is. What it is told of that is a note of
-    /// the run.
-    ///
-    /// # Errors
-    /// [`StoreError::LeaseLost`].
-    pub async fn merge_later(&self, lease: &Lease, text: String) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        let run = self.held(&mut tx, lease).await?;
-        on!(tx, c => sqlx::query("UPDATE runs SET merge_later = TRUE WHERE id = $1").bind(run.id).execute(c).await.rows())?;
-        self.record_run(&mut tx, &run, RunEvent::Note { text }).await?;
-        self.commit(tx).await
-    }
-
     /// The run's work was verified and is on the default branch as `commit`: the card is completed and the run closed.
     ///
     /// # Errors

@@ -47,9 +47,14 @@ impl Store {
             message: crate::clean(&problem.message),
             hint: crate::clean(&problem.hint),
         });
+        if let Some(text) = &ending.later {
+            self.record_run(&mut tx, &run, RunEvent::Note { text: crate::clean(text) }).await?;
+        }
         on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, error = $3, ended_at = $4, lease_owner = NULL, lease_until = NULL WHERE id = $1")
-            .bind(run.id).bind(ending.status).bind(problem.as_ref().map(Json)).bind(now).execute(c).await.rows())?;
+            "UPDATE runs SET status = $2, error = $3, ended_at = $4, merge_later = $5, lease_owner = NULL, lease_until = NULL
+             WHERE id = $1")
+            .bind(run.id).bind(ending.status).bind(problem.as_ref().map(Json)).bind(now).bind(ending.later.is_some()).execute(c)
+            .await.rows())?;
         on!(tx, c => sqlx::query(
             "UPDATE features SET error = $2, summary = coalesce($3, summary), finished_at = $4 WHERE id = $1")
             .bind(run.feature_id).bind(problem.as_ref().map(Json)).bind(ending.summary.as_deref().map(crate::clean)).bind(now)
@@ -88,7 +93,8 @@ impl Store {
         self.end_span(tx, run.id, self.now()).await?;
         self.move_feature(tx, feature, Move::Requeue).await?;
         on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, intent = $3, lease_owner = NULL, lease_until = NULL, queued_at = $4 WHERE id = $1")
+            "UPDATE runs SET status = $2, intent = $3, merge_later = FALSE, lease_owner = NULL, lease_until = NULL, queued_at = $4
+             WHERE id = $1")
             .bind(run.id).bind(RunStatus::Queued).bind(intent).bind(self.now()).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("DELETE FROM reservations WHERE run_id = $1 AND attempt = $2").bind(run.id).bind(run.attempt)
             .execute(c).await.rows())?;

@@ -19,8 +19,8 @@ pub struct Changed {
 }
 
 impl Store {
-    /// Changes a member on behalf of another, if that one may. A change of the role ends the sessions, and a lower role what
-    /// the member has invited and the links that it made for others; disabling ends all of that, tokens and the member's own
+    /// Changes a member on behalf of another, if that one may. A change of the role ends the sessions, a lower role what the
+    /// member has invited and the links that it made for others, and a higher one the links that others made for it; disabling ends all of that, tokens and the member's own
     /// links as well; whoever may run nothing any more has no run at work and no execution that goes on. All of it at once, or
     /// nothing.
     ///
@@ -70,6 +70,9 @@ impl Store {
             on!(tx, c => sqlx::query("UPDATE tokens SET revoked_at = $2 WHERE member_id = $1 AND revoked_at IS NULL")
                 .bind(id).bind(self.now()).execute(c).await.rows())?;
             self.revoke_resets(&mut tx, id).await?;
+        }
+        if role.is_above(member.role) {
+            self.revoke_resets_of_others(&mut tx, id).await?;
         }
         if ends || member.role.is_above(role) {
             self.revoke_invitations_by(&mut tx, id).await?;

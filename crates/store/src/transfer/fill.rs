@@ -131,7 +131,7 @@ impl Store {
         Ok(found.filter(|found| found.backup == backup).map(|found| found.settled))
     }
 
-    /// Tells the audit of the restore that put these rows there: once, however often it is cut off before it is done.
+    /// Tells the audit of the restore that put these rows there, which are another installation's from now on: once, however often it is cut off before it is done.
     ///
     /// # Errors
     /// When the database fails.
@@ -146,6 +146,7 @@ impl Store {
             on!(tx, c => sqlx::query("UPDATE settings SET value = $2 WHERE name = $1").bind(RESTORING)
                 .bind(Json(Restoring { noted: true, ..restoring })).execute(c).await.rows())?;
         }
+        self.part_from_former(&mut tx).await?;
         tx.note(note);
         self.commit(tx).await
     }

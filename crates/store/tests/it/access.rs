@@ -171,6 +171,13 @@ on_both! {
             assert!(!open(1).await);
             fresh.tamper("DELETE FROM password_resets").await.unwrap();
         }
+        // Nor does who rises above somebody stay in that one's hand.
+        fresh.store.create_reset(link(&ben, &anna, 1, false)).await.unwrap();
+        fresh.store.create_reset(link(&ben, &ben, 2, true)).await.unwrap();
+        fresh.store.change_member(owner.id, ben.id, role(MemberRole::Owner)).await.unwrap();
+        assert!(!open(1).await && open(2).await, "its own link stays");
+        let late = fresh.store.create_reset(link(&ben, &anna, 4, false)).await;
+        assert_eq!(refused(late), ChangeRefused::TargetIsOwner);
         let above = NewInvitation { role: MemberRole::Owner, ..invitation(&fresh, &anna, "eve@example.com", 6) };
         assert_eq!(refused(fresh.store.create_invitation(above).await.map(drop)), ChangeRefused::AboveOwn);
     }

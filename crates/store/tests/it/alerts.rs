@@ -284,7 +284,7 @@ on_both! {
             let key = RunKey { source, provider: ProviderKind::Openai, hint: Some("abcd".to_owned()) };
             fresh.store.run_started(&claimed.lease, "c", "b", &[], &key, vec![]).await.unwrap();
             let problem = Problem { code: code.to_owned(), message: "No.".to_owned(), hint: String::new() };
-            let ending = guildhall_store::Ending { status: RunStatus::Failed, what: Move::Fail, summary: None, problem: Some(problem) };
+            let ending = guildhall_store::Ending { status: RunStatus::Failed, what: Move::Fail, summary: None, problem: Some(problem), later: None };
             fresh.store.finish_run(&claimed.lease, ending).await.unwrap();
             fresh.clock.advance(Duration::seconds(5));
         };

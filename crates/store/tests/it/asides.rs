@@ -49,8 +49,13 @@ async fn chat(fresh: &Fresh, project: &Project, text: &str) -> (Feature, Run) {
 /// Claims the next run and ends it with these words.
 async fn answer(fresh: &Fresh, words: &str) -> FeatureId {
     let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
-    let ending =
-        Ending { status: RunStatus::Waiting, what: Move::Finish, summary: Some(words.to_owned()), problem: None };
+    let ending = Ending {
+        status: RunStatus::Waiting,
+        what: Move::Finish,
+        summary: Some(words.to_owned()),
+        problem: None,
+        later: None,
+    };
     fresh.store.finish_run(&claimed.lease, ending).await.unwrap();
     claimed.run.feature_id
 }

@@ -1,8 +1,8 @@
 //! What is known of backups.
 
 use chrono::Duration;
-use guildhall_store::{BackupEnd, NewBackup};
-use guildhall_types::backup::{BackupCause, BackupKind};
+use guildhall_store::{BackupEnd, NewBackup, NotBackedUp};
+use guildhall_types::backup::{BackupCause, BackupKind, Finding};
 use guildhall_types::{Clock, DateTime};
 
 use crate::harness::{Fresh, on_both};
@@ -29,7 +29,7 @@ async fn make(fresh: &Fresh, end: BackupEnd) -> DateTime {
 on_both! {
     async fn what_is_found_in_one_holds_for_those_that_build_on_it(fresh: Fresh) {
         let store = &fresh.store;
-        let good = async || store.last_good_backup().await.unwrap().map(|good| good.started_at);
+        let good = async || store.last_good_backup(None).await.unwrap().map(|good| good.started_at);
         let found = async || {
             let all = store.backup_findings().await.unwrap();
             all.into_iter().map(|(name, finding)| format!("{name} {finding:?}")).collect::<Vec<_>>().join(", ")
@@ -44,7 +44,7 @@ on_both! {
         fresh.clock.advance(Duration::minutes(1));
         store.note_backup_verified("b", Some("a part is damaged")).await.unwrap();
         assert_eq!((good().await, found().await.as_str()), (Some(sunday), "a Sound, b Unsound, b1 Unsound, b2 Unsound"));
-        assert_eq!(store.not_backed_up_since().await.unwrap(), Some(sunday));
+        assert_eq!(store.not_backed_up_since("/mnt/backups").await.unwrap().since, Some(sunday));
         let shown = store.backups(9).await.unwrap();
         let below: Vec<_> = shown.iter().map(|one| (one.name.as_deref().unwrap(), one.unsound_below.as_deref())).collect();
         assert_eq!(below, [("b2", Some("b")), ("b1", Some("b")), ("b", None), ("a", None)]);
@@ -63,7 +63,7 @@ on_both! {
 
     async fn that_one_could_not_be_looked_at_is_known_until_it_was(fresh: Fresh) {
         let store = &fresh.store;
-        let why = async || store.last_good_backup().await.unwrap().unwrap().unchecked;
+        let why = async || store.last_good_backup(None).await.unwrap().unwrap().unchecked;
         make(&fresh, made_as("a", None, Some("under way"))).await;
         assert_eq!(why().await.as_deref(), Some("under way"), "also when whoever looks dies");
         store.note_backup_unchecked("a", "no room").await.unwrap();
@@ -92,9 +92,67 @@ on_both! {
         assert_eq!(store.why_unchecked("none").await.unwrap(), None);
     }
 
+    async fn what_was_found_is_known_however_often_others_failed_since(fresh: Fresh) {
+        let store = &fresh.store;
+        let names = async || store.standing_backups().await.unwrap().into_iter().filter_map(|one| one.name).collect::<Vec<_>>();
+        let good = make(&fresh, made_as("a", None, None)).await;
+        store.note_backup_verified("a", None).await.unwrap();
+        make(&fresh, made_as("b", None, None)).await;
+        store.note_backup_verified("b", Some("a part is damaged")).await.unwrap();
+        make(&fresh, made_as("b1", Some("b"), None)).await;
+        make(&fresh, made_as("c", None, None)).await;
+        for _ in 0..510 {
+            make(&fresh, BackupEnd::Failed("no room".to_owned())).await;
+        }
+        assert_eq!(store.backups(999).await.unwrap().len(), 4 + 500 + 1, "of those that failed the earliest are forgotten");
+        assert_eq!(names().await, ["c", "b1", "b", "a"]);
+        store.note_backups_gone("/mnt/others", &[].into()).await.unwrap();
+        store.note_backups_gone("/mnt/backups", &["a", "b", "b1"].map(str::to_owned).into()).await.unwrap();
+        let made = store.standing_backups().await.unwrap();
+        assert_eq!(names().await, ["b1", "b", "a"]);
+        assert_eq!((made[0].unsound_below.as_deref(), made[1].verify_problem.as_deref()), (Some("b"), Some("a part is damaged")));
+        assert!(!made[0].is_sound() && !made[1].is_sound() && made[2].is_good());
+        assert_eq!(store.last_good_backup(None).await.unwrap().map(|good| good.started_at), Some(good), "the later one is gone");
+        let found = store.backup_findings().await.unwrap();
+        assert_eq!((found["a"], found["b"], found["b1"]), (Finding::Sound, Finding::Unsound, Finding::Unsound));
+        // Somebody put it back.
+        store.note_backups_gone("/mnt/backups", &["a", "b", "b1", "c"].map(str::to_owned).into()).await.unwrap();
+        assert_eq!(names().await, ["c", "b1", "b", "a"]);
+    }
+
+    async fn since_when_there_is_none_is_known_however_many_tries_were_forgotten(fresh: Fresh) {
+        let first = make(&fresh, BackupEnd::Failed("no room".to_owned())).await;
+        for _ in 0..510 {
+            make(&fresh, BackupEnd::Failed("no room".to_owned())).await;
+        }
+        let since = fresh.store.not_backed_up_since("/mnt/backups").await.unwrap();
+        assert_eq!((since.since, since.unchecked_since), (Some(first), Some(first)));
+        assert_eq!(fresh.store.not_backed_up_since("/mnt/others").await.unwrap(), NotBackedUp::default());
+    }
+
+    async fn what_counts_is_what_is_where_they_are_to_go(fresh: Fresh) {
+        let store = &fresh.store;
+        let good = async |at: &str| store.last_good_backup(Some(at)).await.unwrap().map(|good| good.started_at);
+        let here = make(&fresh, made_as("a", None, None)).await;
+        store.note_backup_verified("a", None).await.unwrap();
+        make(&fresh, made_as("a1", Some("a"), None)).await;
+        let looked_at = fresh.clock.now();
+        let unseen = make(&fresh, made_as("b", None, Some("no room"))).await;
+        fresh.clock.advance(Duration::hours(1));
+        let new = NewBackup { cause: BackupCause::Command, destination: "s3://elsewhere".to_owned() };
+        let id = store.begin_backup(&new).await.unwrap();
+        store.end_backup(id, &made_as("c", None, None)).await.unwrap();
+        assert_eq!((good("/mnt/backups").await, good("s3://elsewhere").await, good("none").await), (Some(unseen), Some(fresh.clock.now()), None));
+        let since = store.not_backed_up_since("/mnt/backups").await.unwrap();
+        assert_eq!(since, NotBackedUp { since: Some(unseen), unchecked_since: Some(looked_at) }, "that builds on one that was looked at");
+        let tries: Vec<_> = store.backups_at("/mnt/backups", 9).await.unwrap().into_iter().filter_map(|one| one.name).collect();
+        assert_eq!(tries, ["b", "a1", "a"]);
+        assert!(here < looked_at && store.installation().await.unwrap() == store.installation().await.unwrap());
+    }
+
     async fn how_old_the_latest_good_backup_is_counts_tries_only_where_none_is_good(fresh: Fresh) {
         let store = &fresh.store;
-        let since = async || store.not_backed_up_since().await.unwrap();
+        let since = async || store.not_backed_up_since("/mnt/backups").await.unwrap().since;
         let made = async |end: BackupEnd| make(&fresh, end).await;
         let done = |name: &str| made_as(name, None, None);
         assert_eq!(since().await, None);

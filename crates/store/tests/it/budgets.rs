@@ -265,9 +265,18 @@ on_both! {
         let patch = FeaturePatch { budget_of: Some(run.run.member_id), ..patch };
         let card = store.update_feature(run.run.feature_id, patch, None).await.unwrap();
         assert_eq!(card.card.budget_micros, Some(200));
+        let others = |micros| FeaturePatch { budget_micros: Some(Some(micros)), budget_of: Some(ben.id), ..FeaturePatch::default() };
+        let less = store.update_feature(run.run.feature_id, others(190), None).await.unwrap();
+        assert_eq!(less.card.budget_micros, Some(190), "less costs nobody anything");
+        let refused = store.update_feature(run.run.feature_id, others(200), None).await;
+        assert!(matches!(refused, Err(StoreError::Refused(ChangeRefused::OthersBudget))), "{refused:?}");
+        let back = FeaturePatch { budget_micros: Some(Some(200)), ..FeaturePatch::default() };
+        store.update_feature(run.run.feature_id, back, None).await.unwrap();
         let third = claim(store).await;
         assert_eq!(ask(&third).await, Reserved::Go { output: 10 });
         store.requeue_run(&third.lease).await.unwrap();
+        store.stop_feature(run.run.feature_id).await.unwrap();
+        store.update_feature(run.run.feature_id, others(300), None).await.unwrap();
         assert_eq!(standing(store, run.run.member_id, none).await.reserved_micros, 0, "given back: let go");
     }
 

@@ -17,7 +17,7 @@ fn bounds(fresh: &Fresh, most: i64) -> ClientBounds {
 
 async fn registered(fresh: &Fresh) -> OauthClient {
     let uris = ["http://127.0.0.1/cb".to_owned()];
-    fresh.store.register_client("Editor", &uris, bounds(fresh, 10)).await.unwrap().unwrap()
+    fresh.store.register_client("Editor", &uris, bounds(fresh, 10)).await.unwrap()
 }
 
 fn grant(fresh: &Fresh, member: &Member, client: &OauthClient, code: u8) -> NewGrant {
@@ -134,18 +134,49 @@ on_both! {
         assert!(refused.is_none(), "a disabled member");
     }
 
+    async fn one_that_is_connected_at_this_moment_is_not_forgotten(fresh: Fresh) {
+        // A stranger registers without a pause while a member connects the oldest of those that wait.
+        let anna = fresh.member("anna").await;
+        let uris = ["https://a.example/cb".to_owned()];
+        for n in 0..8_u8 {
+            let oldest = fresh.store.register_client("Editor", &uris, bounds(&fresh, 1)).await.unwrap();
+            let store = fresh.store.clone();
+            let (bounds, stranger) = (bounds(&fresh, 1), uris.clone());
+            let pushing = tokio::spawn(async move { store.register_client("X", &stranger, bounds).await.unwrap() });
+            let connected = fresh.store.allow_client(grant(&fresh, &anna, &oldest, 100 + n), 50).await;
+            pushing.await.unwrap();
+            // Either of both came first; what a member was told is so.
+            match connected {
+                Ok(id) => {
+                    assert!(id.is_some() && fresh.store.client(oldest.id).await.unwrap().is_some());
+                    assert!(fresh.store.client_code(&[100 + n; 32]).await.unwrap().is_some());
+                }
+                Err(error) => assert!(matches!(error, guildhall_store::StoreError::NotFound { what: "client" }), "{error}"),
+            }
+        }
+    }
+
     async fn programs_that_nobody_connects_are_few_and_forgotten(fresh: Fresh) {
         let anna = fresh.member("anna").await;
         let used = registered(&fresh).await;
         fresh.store.allow_client(grant(&fresh, &anna, &used, 1), 1).await.unwrap().unwrap();
         assert!(fresh.store.allow_client(grant(&fresh, &anna, &used, 2), 1).await.unwrap().is_none(), "one too many");
         let uris = ["https://a.example/cb".to_owned()];
-        let waiting = fresh.store.register_client("A", &uris, bounds(&fresh, 2)).await.unwrap().unwrap();
-        assert!(fresh.store.register_client("B", &uris, bounds(&fresh, 2)).await.unwrap().is_some());
-        assert!(fresh.store.register_client("C", &uris, bounds(&fresh, 2)).await.unwrap().is_none());
+        let mut waiting = Vec::new();
+        for name in ["A", "B", "C", "D"] {
+            waiting.push(fresh.store.register_client(name, &uris, bounds(&fresh, 2)).await.unwrap().id);
+            fresh.clock.advance(Duration::seconds(1));
+        }
+        // The oldest make room, and what is connected is none of them.
+        let mut there = Vec::new();
+        for id in &waiting {
+            there.push(fresh.store.client(*id).await.unwrap().is_some());
+        }
+        assert_eq!(there, [false, false, true, true]);
+        assert_eq!(fresh.store.client(used.id).await.unwrap(), Some(used.clone()));
         fresh.clock.advance(Duration::days(2));
-        assert!(fresh.store.register_client("C", &uris, bounds(&fresh, 2)).await.unwrap().is_some());
-        assert!(fresh.store.client(waiting.id).await.unwrap().is_none());
+        fresh.store.register_client("E", &uris, bounds(&fresh, 2)).await.unwrap();
+        assert!(fresh.store.client(waiting[3]).await.unwrap().is_none(), "none waits for longer than a day");
         assert_eq!(fresh.store.client(used.id).await.unwrap(), Some(used.clone()));
         // And what ended long ago.
         fresh.clock.advance(Duration::days(100));

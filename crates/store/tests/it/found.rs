@@ -305,4 +305,35 @@ on_both! {
             assert!(matches!(refused, Err(guildhall_store::StoreError::NoCursor(_))), "{question} {after}: {refused:?}");
         }
     }
+
+    async fn what_very_many_items_hold_is_found_from_the_latest_on_and_read_to_its_end(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        // PostgreSQL looks for it stretch by stretch; their places lie in two.
+        fresh.tamper("UPDATE knowledge_counter SET place = 3700 WHERE one = 1").await.unwrap();
+        let new = (0..900).map(|n| NewKnowledge {
+            draft: entry(&format!("Buoy {n}"), if n < 100 { "A lantern." } else { "A bell." }), author: by(&anna),
+            review: KnowledgeReview::Accepted, source_run: None, source_feature: None,
+        });
+        fresh.store.create_all_knowledge(new.collect()).await.unwrap();
+        for (question, filter, expected) in [
+            ("buoy", KnowledgeFilter::default(), 900),
+            ("bell", KnowledgeFilter::default(), 800),
+            ("lantern", KnowledgeFilter::default(), 100),
+            ("buoy", KnowledgeFilter { kind: Some(KnowledgeKind::Entry), ..KnowledgeFilter::default() }, 900),
+            ("", KnowledgeFilter { kind: Some(KnowledgeKind::Entry), ..KnowledgeFilter::default() }, 900),
+        ] {
+            let (mut titles, mut after) = (Vec::new(), None::<String>);
+            loop {
+                let page = fresh.store.search_page(question, &filter, after.as_deref(), 150).await.unwrap();
+                titles.extend(page.items.into_iter().map(|hit| hit.title));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            let latest: Vec<String> =
+                (0..900).rev().filter(|n| question != "lantern" || *n < 100).map(|n| format!("Buoy {n}")).take(expected).collect();
+            assert_eq!(titles, latest, "{question} {filter:?}");
+        }
+    }
 }

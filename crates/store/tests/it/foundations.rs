@@ -51,7 +51,7 @@ async fn built(fresh: &Fresh, member: &Member, project: &Project, merged: bool) 
     let key = RunKey { source: KeySource::Team, provider: ProviderKind::Openai, hint: None };
     fresh.store.run_started(&claimed.lease, "base", "b", &[], &key, vec![]).await.unwrap();
     fresh.store.set_head(&claimed.lease, "head", DiffStat::default()).await.unwrap();
-    let ending = Ending { status: RunStatus::Waiting, what: Move::Accept, summary: None, problem: None };
+    let ending = Ending { status: RunStatus::Waiting, what: Move::Accept, summary: None, problem: None, later: None };
     fresh.store.finish_run(&claimed.lease, ending).await.unwrap();
     if merged {
         fresh.store.record_merge(id, "merge").await.unwrap();

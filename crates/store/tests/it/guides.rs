@@ -138,7 +138,7 @@ on_both! {
             (all.get(&one.id()).copied(), all.get(&two.id()).copied())
         };
         let end = async |claimed: &Claimed, status, what| {
-            let ending = Ending { status, what, summary: None, problem: None };
+            let ending = Ending { status, what, summary: None, problem: None, later: None };
             store.finish_run(&claimed.lease, ending).await.unwrap();
         };
         assert!(store.traces(&[]).await.unwrap().is_empty());
@@ -184,7 +184,7 @@ on_both! {
         let (one, two) = (learning(&fresh, page(&anna), "one").await, learning(&fresh, page(&anna), "two").await);
         let told = [guided(&one, GuideWay::Instructions), guided(&two, GuideWay::Offered)];
         let end = async |claimed: &Claimed| {
-            let ending = Ending { status: RunStatus::Waiting, what: Move::Accept, summary: None, problem: None };
+            let ending = Ending { status: RunStatus::Waiting, what: Move::Accept, summary: None, problem: None, later: None };
             store.finish_run(&claimed.lease, ending).await.unwrap();
         };
         store.save_guide(&claimed.lease, &told, 300).await.unwrap();

@@ -55,6 +55,42 @@ on_both! {
         assert_eq!(fresh.store.secret(&first.body.identity).await.unwrap(), Some(first.body));
     }
 
+    async fn mails_are_stuck_since_the_first_that_came_no_further(fresh: Fresh) {
+        let store = &fresh.store;
+        let stuck = async || store.mail_stuck_since().await.unwrap();
+        let end = async |end: &dyn Fn(chrono::DateTime<chrono::Utc>) -> MailEnd| {
+            let claimed = store.claim_mail(Duration::minutes(1)).await.unwrap().unwrap();
+            assert!(store.end_mail(&claimed, &end(fresh.clock.now())).await.unwrap());
+        };
+        let later = |now| MailEnd::Later(now + Duration::hours(1), "refused".to_owned());
+        assert_eq!(stuck().await, None, "there is none");
+        let first = fresh.clock.now();
+        put(store, "ben@example.com").await;
+        end(&later).await;
+        fresh.clock.advance(Duration::minutes(10));
+        put(store, "anna@example.com").await;
+        assert_eq!(stuck().await, Some(first));
+        // Another one goes out: the mail server is there, and this one is refused for itself.
+        end(&|_| MailEnd::Sent).await;
+        assert_eq!(stuck().await, None);
+        // An address that there is not.
+        fresh.clock.advance(Duration::minutes(1));
+        put(store, "nobody@example.com").await;
+        end(&|_| MailEnd::GivenUp("no such address".to_owned())).await;
+        assert_eq!(stuck().await, None);
+        // Tried in vain for a day, and given up: it stays so until one is sent.
+        let last = fresh.clock.now();
+        put(store, "olga@example.com").await;
+        end(&later).await;
+        fresh.clock.advance(Duration::hours(2));
+        end(&later).await;
+        end(&|_| MailEnd::GivenUp("refused".to_owned())).await;
+        assert_eq!(stuck().await, Some(last));
+        put(store, "olga@example.com").await;
+        end(&|_| MailEnd::Sent).await;
+        assert_eq!(stuck().await, None);
+    }
+
     async fn a_claim_that_is_over_ends_nothing(fresh: Fresh) {
         let id = put(&fresh.store, "ben@example.com").await;
         let over = fresh.store.claim_mail(Duration::milliseconds(-1)).await.unwrap().unwrap();

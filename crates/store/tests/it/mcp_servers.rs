@@ -4,7 +4,7 @@ use guildhall_store::{
     McpLook, McpSecrets, McpServerPatch, NewMcpServer, SealedSecret, SeenTool, StoreError, mcp_identity,
 };
 use guildhall_types::event::Happening;
-use guildhall_types::mcp::{McpServer, McpShape, McpStanding, McpTest, McpTransport, McpValue, SERVERS};
+use guildhall_types::mcp::{McpServer, McpServerLine, McpShape, McpStanding, McpTest, McpTransport, McpValue, SERVERS};
 use guildhall_types::member::Member;
 use guildhall_types::notification::NotificationKind;
 use guildhall_types::project::Project;
@@ -117,6 +117,40 @@ on_both! {
         assert_eq!(standing(&server), [("add", McpStanding::Approved)]);
     }
 
+    async fn lists_come_in_pages_and_without_what_servers_say_of_tools(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let (project, other) = (fresh.project(&anna).await, fresh.project(&anna).await);
+        let store = &fresh.store;
+        let mut ids = Vec::new();
+        for (of, name) in [(&project, "docs"), (&other, "files"), (&project, "aside")] {
+            let server = store.create_mcp_server(new(of, &anna, name)).await.unwrap();
+            let seen = [tool("add", "Adds."), tool(name, "Its own.")];
+            let server = store.see_mcp_tools(&server, Some(&seen), test(None)).await.unwrap();
+            let one = [(seen[0].shape.name.clone(), seen[0].hash.clone())];
+            store.approve_mcp_tools(server.id, anna.id, &one).await.unwrap();
+            ids.push(server.id);
+        }
+        let page = async |project, after, limit| store.mcp_server_lines(project, after, limit).await.unwrap();
+        let named = |lines: &[McpServerLine]| lines.iter().map(|line| line.id).collect::<Vec<_>>();
+        assert_eq!(named(&page(None, None, 10).await), ids);
+        assert_eq!(named(&page(None, None, 2).await), ids[..2]);
+        assert_eq!(named(&page(None, Some(ids[1]), 2).await), ids[2..]);
+        assert_eq!(named(&page(None, Some(ids[2]), 2).await), []);
+        // One of another project stands between the two.
+        let mine = page(Some(project.id), None, 10).await;
+        assert_eq!(named(&mine), [ids[0], ids[2]]);
+        for line in &mine {
+            let tools: Vec<_> = line.tools.iter().map(|tool| (tool.name.as_str(), tool.standing)).collect();
+            assert_eq!(tools, [("add", McpStanding::Approved), (line.name.as_str(), McpStanding::New)]);
+            assert!(line.test.is_some() && line.tools.iter().all(|tool| tool.hash.is_some() && tool.enabled));
+            let whole = store.mcp_server(line.id).await.unwrap().unwrap();
+            assert_eq!(whole.tools[0].hash, line.tools[0].hash);
+            assert!(!serde_json::to_string(line).unwrap().contains("inputSchema"), "{line:?}");
+        }
+        store.archive_project(other.id).await.unwrap();
+        assert_eq!(named(&page(None, None, 10).await), [ids[0], ids[2]], "of an archived project none is shown");
+    }
+
     async fn a_server_is_added_changed_and_gone_with_its_secrets(fresh: Fresh) {
         let anna = fresh.member("anna").await;
         let (project, other) = (fresh.project(&anna).await, fresh.project(&anna).await);
@@ -126,9 +160,7 @@ on_both! {
         let again = store.create_mcp_server(new(&project, &anna, "docs")).await;
         assert!(matches!(again, Err(StoreError::Taken { .. })), "{again:?}");
         let elsewhere = store.create_mcp_server(new(&other, &anna, "docs")).await.unwrap();
-        let of_all: Vec<_> = store.mcp_servers(None).await.unwrap().into_iter().map(|server| server.id).collect();
-        assert_eq!(of_all, [server.id, elsewhere.id]);
-        assert_eq!(store.mcp_servers(Some(other.id)).await.unwrap(), std::slice::from_ref(&elsewhere));
+        assert_eq!(store.mcp_servers(other.id).await.unwrap(), std::slice::from_ref(&elsewhere));
 
         let http = McpTransport::Http { url: "https://example.com/mcp".to_owned() };
         let patch = McpServerPatch {

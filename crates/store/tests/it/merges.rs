@@ -1,7 +1,7 @@
 //! Verified work that is merged by itself when what it is built on is.
 
 use chrono::Duration;
-use guildhall_store::{Claimed, Ending, NewFeature, ProjectPatch};
+use guildhall_store::{Claimed, Ending, Finished, NewFeature, ProjectPatch, StoreError};
 use guildhall_types::feature::{FeatureStatus, Move};
 use guildhall_types::limits::Limits;
 use guildhall_types::member::{Member, ProviderKind};
@@ -33,16 +33,17 @@ async fn at_work(fresh: &Fresh, member: &Member, project: &Project, on: &[Featur
 }
 
 async fn verified(fresh: &Fresh, claimed: &Claimed, later: bool) -> FeatureId {
-    if later {
-        fresh.store.merge_later(&claimed.lease, "It waits for another.".to_owned()).await.unwrap();
-    }
-    let ending = Ending { status: RunStatus::Waiting, what: Move::Accept, summary: None, problem: None };
-    fresh.store.finish_run(&claimed.lease, ending).await.unwrap();
+    fresh.store.finish_run(&claimed.lease, accepted(later)).await.unwrap();
     claimed.run.feature_id
 }
 
+fn accepted(later: bool) -> Ending {
+    let later = later.then(|| "It waits for another.".to_owned());
+    Ending { status: RunStatus::Waiting, what: Move::Accept, summary: None, problem: None, later }
+}
+
 async fn due(fresh: &Fresh) -> Vec<FeatureId> {
-    fresh.store.due_merges().await.unwrap().into_iter().map(|due| due.feature).collect()
+    fresh.store.due_merges(&[]).await.unwrap().into_iter().map(|due| due.feature).collect()
 }
 
 on_both! {
@@ -65,7 +66,14 @@ on_both! {
         assert_eq!(due(&fresh).await, [], "nothing is merged by itself any more");
         project_that(&fresh, AfterWork::Merge, &project).await;
 
-        let all = store.due_merges().await.unwrap();
+        let all = store.due_merges(&[]).await.unwrap();
+        assert_eq!(store.due_merges(&[id]).await.unwrap(), [], "it was passed over");
+        store.archive_project(project.id).await.unwrap();
+        let archived = store.take_up_merge(&all[0]).await;
+        assert!(matches!(archived, Err(StoreError::Archived)), "{archived:?}");
+        assert_eq!(status(&fresh, id).await, FeatureStatus::Verified);
+        fresh.tamper("UPDATE projects SET archived_at = NULL").await.unwrap();
+
         fresh.clock.advance(Duration::hours(1));
         assert!(store.take_up_merge(&all[0]).await.unwrap());
         assert!(!store.take_up_merge(&all[0]).await.unwrap(), "once");
@@ -83,7 +91,7 @@ on_both! {
         let waits = at_work(&fresh, &anna, &project, &[below]).await;
         let id = verified(&fresh, &waits, true).await;
         fresh.store.record_merge(below, "one").await.unwrap();
-        let before = fresh.store.due_merges().await.unwrap();
+        let before = fresh.store.due_merges(&[]).await.unwrap();
         fresh.store.follow_up(id, anna.id, "And this.").await.unwrap();
         assert!(!fresh.store.take_up_merge(&before[0]).await.unwrap());
         let again = fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
@@ -92,5 +100,63 @@ on_both! {
         assert_eq!(due(&fresh).await, [], "this time nobody said so");
         fresh.store.shelve_feature(id).await.unwrap();
         assert_eq!(due(&fresh).await, []);
+    }
+
+    async fn work_that_is_merged_by_hand_is_not_taken_up_in_the_middle_of_that(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        project_that(&fresh, AfterWork::Merge, &project).await;
+        let store = &fresh.store;
+        let below = verified(&fresh, &at_work(&fresh, &anna, &project, &[]).await, false).await;
+        let waits = at_work(&fresh, &anna, &project, &[below]).await;
+        let id = verified(&fresh, &waits, true).await;
+        assert_eq!(store.take_merge_in_hand(below).await.unwrap(), None, "it was not to be merged by itself");
+        let hand = store.take_merge_in_hand(id).await.unwrap().unwrap();
+        store.record_merge(below, "one").await.unwrap();
+        assert_eq!(due(&fresh).await, []);
+        store.leave_merge(hand).await.unwrap();
+        let all = store.due_merges(&[]).await.unwrap();
+        assert_eq!(all.len(), 1, "it could not be merged by hand");
+        let hand = store.take_merge_in_hand(id).await.unwrap().unwrap();
+        assert!(!store.take_up_merge(&all[0]).await.unwrap(), "who looked before comes too late");
+        // Somebody has it go on meanwhile, and it is verified anew.
+        store.follow_up(id, anna.id, "And this.").await.unwrap();
+        let refused = store.take_merge_in_hand(id).await;
+        assert!(matches!(refused, Err(StoreError::Illegal(_))), "{refused:?}");
+        let again = store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
+        fresh.tamper("UPDATE run_messages SET read_by_turn = 1").await.unwrap();
+        verified(&fresh, &again, false).await;
+        store.leave_merge(hand).await.unwrap();
+        assert_eq!(due(&fresh).await, []);
+    }
+
+    async fn that_work_is_merged_by_itself_is_said_of_what_ends_and_no_other(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        project_that(&fresh, AfterWork::Merge, &project).await;
+        let below = verified(&fresh, &at_work(&fresh, &anna, &project, &[]).await, false).await;
+        let waits = at_work(&fresh, &anna, &project, &[below]).await;
+        let id = waits.run.feature_id;
+        fresh.store.record_merge(below, "one").await.unwrap();
+        // A member speaks in the last moment: it goes on, fails its checks, and a person finds it good.
+        fresh.store.follow_up(id, anna.id, "And this.").await.unwrap();
+        assert_eq!(fresh.store.finish_run(&waits.lease, accepted(true)).await.unwrap(), Finished::GoesOn);
+        let again = fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
+        fresh.tamper("UPDATE run_messages SET read_by_turn = 1").await.unwrap();
+        let waits = Ending { what: Move::Finish, ..accepted(false) };
+        fresh.store.finish_run(&again.lease, waits).await.unwrap();
+        fresh.store.accept_feature(id).await.unwrap();
+        assert_eq!((due(&fresh).await, status(&fresh, id).await), (vec![], FeatureStatus::Verified));
+    }
+
+    async fn what_is_held_back_takes_no_other_work_its_place(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        project_that(&fresh, AfterWork::Merge, &project).await;
+        let stuck = verified(&fresh, &at_work(&fresh, &anna, &project, &[]).await, false).await;
+        let merged = verified(&fresh, &at_work(&fresh, &anna, &project, &[]).await, false).await;
+        for _ in 0..100 {
+            verified(&fresh, &at_work(&fresh, &anna, &project, &[stuck]).await, true).await;
+        }
+        let last = verified(&fresh, &at_work(&fresh, &anna, &project, &[merged]).await, true).await;
+        fresh.store.record_merge(merged, "one").await.unwrap();
+        assert_eq!(due(&fresh).await, [last]);
     }
 }

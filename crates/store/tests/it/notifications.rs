@@ -37,7 +37,7 @@ async fn end(store: &Store, card: FeatureId, member: MemberId, what: Move, probl
         message: message.to_owned(),
         hint: "Mend it.".to_owned(),
     });
-    store.finish_run(&claimed.lease, Ending { status, what, summary: None, problem }).await.unwrap();
+    store.finish_run(&claimed.lease, Ending { status, what, summary: None, problem, later: None }).await.unwrap();
 }
 
 async fn told(store: &Store, member: &Member) -> Vec<Notification> {
@@ -90,7 +90,7 @@ on_both! {
         fresh.store.start_feature(card.card.id, anna.id, new_run(), i64::MAX).await.unwrap();
         let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
         fresh.store.stop_feature(card.card.id).await.unwrap();
-        let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary: None, problem: None };
+        let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary: None, problem: None, later: None };
         let lost = fresh.store.finish_run(&claimed.lease, ending).await;
         assert!(matches!(lost, Err(StoreError::LeaseLost)), "{lost:?}");
         assert_eq!((told(&fresh.store, &anna).await, fresh.store.unread(anna.id).await.unwrap()), (vec![], 0));
@@ -201,7 +201,7 @@ on_both! {
             }
             let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
             let problem = Problem { code: "turn-limit".to_owned(), message: format!("Reason {n}."), hint: String::new() };
-            let ending = Ending { status: RunStatus::Failed, what: Move::Fail, summary: None, problem: Some(problem) };
+            let ending = Ending { status: RunStatus::Failed, what: Move::Fail, summary: None, problem: Some(problem), later: None };
             fresh.store.finish_run(&claimed.lease, ending).await.unwrap();
         }
         let order = fresh.store.order(project.id, anna.id).await.unwrap().unwrap();

@@ -48,7 +48,7 @@ async fn end(fresh: &Fresh, status: RunStatus, what: Move, code: Option<&str>) -
     let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
     let problem =
         code.map(|code| Problem { code: code.to_owned(), message: "It broke.".to_owned(), hint: String::new() });
-    fresh.store.finish_run(&claimed.lease, Ending { status, what, summary: None, problem }).await.unwrap();
+    fresh.store.finish_run(&claimed.lease, Ending { status, what, summary: None, problem, later: None }).await.unwrap();
     claimed.run.feature_id
 }
 
@@ -303,11 +303,11 @@ on_both! {
         assert_eq!(start(&fresh, &limits).await, [first]);
         let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
         let broken = Problem { code: "looping".to_owned(), message: "It broke.".to_owned(), hint: String::new() };
-        let failing = Ending { status: RunStatus::Failed, what: Move::Fail, summary: None, problem: Some(broken) };
+        let failing = Ending { status: RunStatus::Failed, what: Move::Fail, summary: None, problem: Some(broken), later: None };
         fresh.store.finish_run(&claimed.lease, failing).await.unwrap();
         assert_eq!(start(&fresh, &limits).await, [second]);
         let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
-        let proposal = Ending { status: RunStatus::Waiting, what: Move::Propose, summary: None, problem: None };
+        let proposal = Ending { status: RunStatus::Waiting, what: Move::Propose, summary: None, problem: None, later: None };
         fresh.store.finish_run(&claimed.lease, proposal).await.unwrap();
         let card = fresh.store.feature(second).await.unwrap().unwrap().card;
         assert_eq!((card.status, card.stage), (FeatureStatus::InProgress, Some(Stage::PlanApproval)));

@@ -55,7 +55,7 @@ async fn propose(fresh: &Fresh, claimed: &Claimed, number: i64, plan: &Proposal)
 }
 
 fn waits() -> Ending {
-    Ending { status: RunStatus::Waiting, what: Move::Propose, summary: None, problem: None }
+    Ending { status: RunStatus::Waiting, what: Move::Propose, summary: None, problem: None, later: None }
 }
 
 /// A card whose plan a person approves.

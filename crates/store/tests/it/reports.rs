@@ -70,7 +70,7 @@ async fn end(fresh: &Fresh, claimed: &guildhall_store::Claimed, code: Option<&st
     });
     let (status, what) =
         if code.is_some() { (RunStatus::Failed, Move::Fail) } else { (RunStatus::Waiting, Move::Finish) };
-    fresh.store.finish_run(&claimed.lease, Ending { status, what, summary: None, problem }).await.unwrap();
+    fresh.store.finish_run(&claimed.lease, Ending { status, what, summary: None, problem, later: None }).await.unwrap();
 }
 
 /// A report of what there is to tell, as it would be made at this moment.

@@ -19,6 +19,7 @@ fn reading(node: NodeId, at: DateTime, memory: i64) -> Reading {
         memory: Some(Used { used: memory, total: 1_000 }),
         process_memory: Some(1),
         disk: None,
+        disks: Vec::new(),
         processors: 2,
         load: Some(1.0),
         active_agents: Some(0),

@@ -8,6 +8,33 @@ use sqlx::{Connection, PgConnection};
 
 use crate::harness::{Fresh, on_both};
 
+/// Numbers that no migration has, and none may have any more: databases are past them.
+const GAPS: &[i64] = &[30, 34, 41, 44];
+
+/// The numbers and names of a folder's migrations.
+fn migrations(of: &str) -> Vec<(i64, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(of);
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut all: Vec<_> = names
+        .map(|name| {
+            let (number, rest) = name.split_once('_').unwrap();
+            (number.parse().unwrap(), rest.to_owned())
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn both_databases_have_the_same_migrations_and_a_new_one_comes_after_all_others() {
+    let sqlite = migrations("sqlite");
+    assert_eq!(sqlite, migrations("postgres"));
+    let numbers: Vec<i64> = sqlite.iter().map(|(number, _)| *number).collect();
+    // The schema is known by its highest number. One that fills a gap would make two schemas of the same number.
+    let expected: Vec<i64> = (1..=Store::known_schema()).filter(|number| !GAPS.contains(number)).collect();
+    assert_eq!(numbers, expected, "each number once, without gaps but for those that are known");
+}
+
 on_both! {
     async fn a_database_on_which_a_later_version_has_worked_is_left_alone(fresh: Fresh) {
         let known = Store::known_schema();

@@ -182,7 +182,7 @@ on_both! {
         assert_eq!(store.run(run).await.unwrap().unwrap().head_commit.as_deref(), Some("c2"));
 
         // What was found good is what it was then.
-        let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary: None, problem: None };
+        let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary: None, problem: None, later: None };
         store.finish_run(&claimed.lease, ending).await.unwrap();
         let later = async |before: &str, commit: &str| {
             store.note_hand_work(run, node, before, commit, stat, "Anna changed files.").await.unwrap()

@@ -156,7 +156,7 @@ on_both! {
         let steps = store.begin_round(&lease, &[(1, &review), (2, &docs)]).await.unwrap();
         store.begin_step(&lease, 1, begins(&steps[0])).await.unwrap();
         let problem = Problem { code: "x".to_owned(), message: "Bad.".to_owned(), hint: "Mend.".to_owned() };
-        let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary: None, problem: Some(problem) };
+        let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary: None, problem: Some(problem), later: None };
         store.finish_run(&lease, ending).await.unwrap();
         let card = store.feature(claimed.run.feature_id).await.unwrap().unwrap().card;
         assert_eq!((card.status, card.stage), (FeatureStatus::WaitingApproval, None));

@@ -20,6 +20,7 @@ use guildhall_types::system::{
 };
 use guildhall_types::{FeatureId, NodeId, SystemId};
 use serde_json::json;
+use sqlx::Connection;
 
 use crate::asides::aside;
 use crate::harness::{Fresh, card, new_run, on_both};
@@ -366,16 +367,43 @@ on_both! {
         let tasks = fresh.store.execution_tasks(first.id).await.unwrap();
         assert_eq!((tasks[0].status, tasks[0].parked_until), (Some(RunStatus::Queued), Some(until)));
         assert_eq!(tasks[0].parked_reason.as_deref(), Some("Its provider has enough."));
+        // The node dies, and the server is off for an hour.
+        let begun = (now(&fresh) - first.created_at).num_seconds();
+        claim().await;
+        if fresh.store.backend() == Backend::Postgres {
+            // Where leases go by the database's clock, which a test cannot set.
+            let until = (now(&fresh) + Duration::seconds(30)).to_rfc3339();
+            fresh.tamper(&format!("UPDATE runs SET lease_until = '{until}' WHERE lease_until IS NOT NULL")).await.unwrap();
+        }
+        fresh.clock.advance(Duration::hours(1));
+        assert_eq!(work().await[1], (begun, Some(begun + 30)));
         if fresh.store.backend() == Backend::Sqlite {
-            // Where leases go by the same clock. The node dies, and the server is off for an hour.
-            let begun = (now(&fresh) - first.created_at).num_seconds();
-            claim().await;
-            fresh.clock.advance(Duration::hours(1));
-            assert_eq!(work().await[1], (begun, Some(begun + 30)));
             fresh.store.expire_leases().await.unwrap();
             claim().await;
             assert_eq!(work().await[1..], [(begun, Some(begun + 30)), (begun + 3600, None)]);
         }
+    }
+
+    async fn who_begins_for_an_execution_waits_for_its_project_before_that_is_locked(fresh: Fresh) {
+        if fresh.store.backend() == Backend::Sqlite {
+            return;
+        }
+        let (_, project, _, first) = begun(&fresh).await;
+        fresh.store.project_ready(project.id, "main").await.unwrap();
+        // Somebody is about to archive the project.
+        let mut archives = sqlx::PgConnection::connect(fresh.url()).await.unwrap();
+        let mut looks = sqlx::PgConnection::connect(fresh.url()).await.unwrap();
+        sqlx::raw_sql("BEGIN; SELECT 1 FROM projects FOR UPDATE").execute(&mut archives).await.unwrap();
+        let new = NewAside { execution_id: Some(first.id), ..aside(&project, FeatureKind::Task, "One") };
+        let store = fresh.store.clone();
+        let begins = tokio::spawn(async move { store.start_aside(new, new_run()).await });
+        let waits = "SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%next_aside%'";
+        while sqlx::query_as::<_, (i64,)>(waits).fetch_one(&mut looks).await.unwrap().0 == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        sqlx::raw_sql("SELECT 1 FROM executions FOR UPDATE NOWAIT; COMMIT").execute(&mut archives).await.unwrap();
+        begins.await.unwrap().unwrap();
     }
 
     async fn a_glance_reads_no_text_and_a_look_none_of_what_is_over(fresh: Fresh) {
@@ -391,6 +419,15 @@ on_both! {
         assert_eq!((inputs(&none), none.variables.len()), (vec![None, None], 0));
         assert_eq!((all.steps[0].output.clone(), open.steps[0].output.clone()), (Some(json!("x")), Some(json!("x"))));
         assert_eq!((none.steps[0].output.clone(), none.steps[1].status), (None, all.steps[1].status));
+        // Members are shown what the whole was given and gave, and each step's texts when they look at it.
+        let whole = fresh.store.execution_record(first.id, Texts::Whole).await.unwrap().unwrap();
+        assert_eq!((inputs(&whole.state), whole.state.variables.len()), (vec![None, None], 0));
+        let full = fresh.store.execution_record(first.id, Texts::All).await.unwrap().unwrap();
+        assert_eq!((&whole.input, &whole.state.output), (&full.input, &full.state.output));
+        for step in &all.steps {
+            assert_eq!(fresh.store.execution_step(first.id, &step.key).await.unwrap().as_ref(), Some(step));
+        }
+        assert_eq!(fresh.store.execution_step(first.id, "none").await.unwrap(), None);
         // What was not read is not written either.
         let yes = Happened::Reviewed { key: "look".to_owned(), approved: true, text: String::new() };
         let third = fresh.store.execution(first.id).await.unwrap().unwrap();

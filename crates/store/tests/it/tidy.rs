@@ -77,6 +77,24 @@ on_both! {
         assert!(store.run_place(run.id).await.unwrap().unwrap().deleted);
     }
 
+    async fn files_of_deleted_cards_go_after_a_while(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let project = fresh.project(&anna).await;
+        let store = &fresh.store;
+        let [gone, stays] = [fresh.card(&project, "gone").await.card.id, fresh.card(&project, "stays").await.card.id];
+        for id in [gone, stays] {
+            store.add_attachment(id, anna.id, &file("a.png", "image/png", b"a")).await.unwrap();
+        }
+        store.delete_feature(gone).await.unwrap();
+        let deleted = fresh.clock.now();
+        fresh.clock.advance(Duration::days(31));
+        assert_eq!(store.forget_files_of_deleted_cards(deleted).await.unwrap(), 0, "not before its time");
+        assert_eq!(store.forget_files_of_deleted_cards(fresh.clock.now() - Duration::days(30)).await.unwrap(), 1);
+        let left: i64 = store.count_chat_files(gone).await.unwrap();
+        assert_eq!((left, store.count_chat_files(stays).await.unwrap()), (0, 1));
+        assert_eq!(store.forget_files_of_deleted_cards(fresh.clock.now()).await.unwrap(), 0);
+    }
+
     async fn a_run_that_may_go_on_keeps_its_history_however_old(fresh: Fresh) {
         let anna = fresh.member("anna").await;
         let project = fresh.project(&anna).await;

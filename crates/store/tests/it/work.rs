@@ -65,7 +65,13 @@ fn row(claimed: &Claimed, number: i64) -> LedgerRow {
 }
 
 fn done() -> Ending {
-    Ending { status: RunStatus::Waiting, what: Move::Finish, summary: Some("Done.".to_owned()), problem: None }
+    Ending {
+        status: RunStatus::Waiting,
+        what: Move::Finish,
+        summary: Some("Done.".to_owned()),
+        problem: None,
+        later: None,
+    }
 }
 
 on_both! {
@@ -249,7 +255,7 @@ on_both! {
         let (feature, run) = fresh.store.request_verify(id).await.unwrap();
         assert_eq!((feature.card.status, run.intent), (FeatureStatus::Queued, RunIntent::Verify));
         let claimed = claim(&fresh.store).await;
-        let ending = Ending { status: RunStatus::Waiting, what: Move::Accept, summary: None, problem: None };
+        let ending = Ending { status: RunStatus::Waiting, what: Move::Accept, summary: None, problem: None, later: None };
         fresh.store.finish_run(&claimed.lease, ending).await.unwrap();
         let feature = fresh.store.feature(id).await.unwrap().unwrap();
         assert_eq!((feature.card.status, feature.summary.as_deref()), (FeatureStatus::Verified, Some("Done.")));

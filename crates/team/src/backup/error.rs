@@ -73,6 +73,30 @@ pub enum BackupError {
         /// Where.
         at: String,
     },
+    /// Several installations put their backups there, so that the latest may be another's.
+    #[error(
+        "several installations put their backups in {at}, such as a team and one that was restored from it; name the one to restore by --at. The latest of each: {latest}"
+    )]
+    Several {
+        /// Where.
+        at: String,
+        /// The names of the latest of each.
+        latest: String,
+    },
+    /// There is too little room to look at a backup.
+    #[error(
+        "it takes about {needed} MB to restore it into a scratch place below {at}, and there is room for {free} MB before {percent} % of that disk are used; make room, or name a folder on another disk in GUILDHALL_BACKUP_SCRATCH"
+    )]
+    NoRoom {
+        /// The scratch place.
+        at: String,
+        /// Megabytes that it takes.
+        needed: u64,
+        /// Megabytes that there are for it.
+        free: u64,
+        /// From how much on a disk counts as full.
+        percent: i64,
+    },
     /// A part is not as it was written.
     #[error(
         "the part {part} of the backup {name} is damaged: {why}. Restore another backup (`guildhall backup list`), and look after the place where this one is"

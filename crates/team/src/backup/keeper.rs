@@ -4,16 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
-use guildhall_store::{BackupEnd, NewBackup, Store, StoreError};
-use guildhall_types::backup::{Backup, BackupCause, BackupKind, BackupStatus, Finding, Keep, Rhythm, due};
+use guildhall_store::{BackupEnd, NewBackup, Store, StoreError, THRESHOLDS};
+use guildhall_types::alert::Thresholds;
+use guildhall_types::backup::{Backup, BackupCause, BackupKind, Finding, Keep, Rhythm, due_after};
 use guildhall_types::trace::{Side, Span};
 use guildhall_types::{BackupId, Clock, DateTime};
-use serde::Serialize;
 use tokio::sync::{Mutex, mpsc};
-use utoipa::ToSchema;
 
-use super::list::tidy_alone;
-use super::{BackupError, BackupKey, Made, Making, Manifest, Shelf, Verified, verify};
+use super::list::{Own, Tidied, listed, tidy_alone};
+use super::{BackupError, BackupKey, Made, Making, Manifest, Room, Shelf, Verified, verify};
 use crate::vault::Vault;
 use crate::{Places, Team, TeamError, caught};
 
@@ -24,7 +23,7 @@ const BEAT: StdDuration = StdDuration::from_secs(20);
 /// How long a bucket may take, when a backup is cut off in the middle, to let others in.
 const LEAVE: StdDuration = StdDuration::from_secs(3);
 /// Backups and tries that are shown.
-const SHOWN: i64 = 50;
+pub(super) const SHOWN: i64 = 50;
 /// What is told of one in whose making this program panicked.
 const MISTAKE: &str = "Guildhall itself made a mistake in the middle of it; the log says more. The next one is made from the \
                        beginning.";
@@ -54,11 +53,13 @@ pub struct BackupRules {
     pub full_every: u32,
     /// Whether each full one is restored into a scratch place at once.
     pub verify: bool,
+    /// The folder in which scratch places are made; the data folder, if none is named.
+    pub scratch: Option<PathBuf>,
 }
 
 impl Default for BackupRules {
     fn default() -> Self {
-        Self { rhythm: None, keep: Keep::default(), key_file: None, full_every: 7, verify: true }
+        Self { rhythm: None, keep: Keep::default(), key_file: None, full_every: 7, verify: true, scratch: None }
     }
 }
 
@@ -73,24 +74,6 @@ pub struct BackedUp {
     pub gone: Result<Vec<String>, BackupError>,
 }
 
-/// How backups stand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct BackupsView {
-    /// Where they go; nothing where the operator named no place.
-    pub destination: Option<String>,
-    /// Whether they are sealed.
-    pub sealed: bool,
-    /// When the next one is due; nothing where none is made by itself.
-    pub next_at: Option<DateTime>,
-    /// When the latest was begun that is there whole, and in which nothing wrong was found, nor in any that it builds on.
-    pub last_good_at: Option<DateTime>,
-    /// Why that one, or one that it builds on, could not be restored into a scratch place yet, if that was tried.
-    pub last_good_unchecked: Option<String>,
-    /// The latest backups and tries, the latest first, 50 at most.
-    pub items: Vec<Backup>,
-}
-
 /// Makes backups as the operator wants them. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Backups(Arc<Inner>);
@@ -102,7 +85,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     vault: Arc<Vault>,
     plan: BackupPlan,
-    /// The data folder: scratch places are made in it.
+    /// The data folder.
     data: PathBuf,
     asked: mpsc::Sender<Begun>,
     /// What was asked for. Whoever holds it is the loop of this process.
@@ -220,6 +203,9 @@ impl Backups {
             true => Some(self.verify(Some(name)).await),
             false => None,
         };
+        if let Some(problem) = made.problem() {
+            inner.store.note_backup_verified(name, Some(&problem)).await?;
+        }
         // Only then: a new one that is not sound takes no other's place.
         let gone = self.tidy().await;
         Ok(BackedUp { made, verified, gone })
@@ -228,13 +214,18 @@ impl Backups {
     /// Takes away what is not kept. Returns the names of what went.
     async fn tidy(&self) -> Result<Vec<String>, BackupError> {
         let BackupPlan { shelf, rules } = &self.0.plan;
-        let mut known = self.0.store.backup_findings().await?;
-        if !rules.verify {
-            // One that somebody looked at once is kept for no longer than others, where nobody looks at later ones.
-            known.values_mut().for_each(|finding| *finding = Finding::Unknown.min(*finding));
-        }
+        let own = Own::of(&self.0.store).await?;
+        // One that somebody looked at once is kept for no longer than others, where nobody looks at later ones.
+        let most = if rules.verify { Finding::Sound } else { Finding::Unknown };
         let alone = shelf.alone(false).await?;
-        let gone = tidy_alone(shelf, &rules.keep, &known, &alone).await;
+        let tidied = async {
+            let Tidied { gone, left } =
+                tidy_alone(shelf, &rules.keep, &own, |finding| finding.min(most), &alone).await?;
+            // With the destination still in hand: what another process made since would count as gone.
+            self.0.store.note_backups_gone(&shelf.to_string(), &left).await?;
+            Ok(gone)
+        };
+        let gone = tidied.await;
         alone.release().await;
         gone
     }
@@ -247,11 +238,11 @@ impl Backups {
         let inner = &self.0;
         let name = match name {
             Some(name) => name.to_owned(),
-            None => super::listed(&inner.plan.shelf)
-                .await?
-                .pop()
-                .map(|latest| latest.name)
-                .ok_or_else(|| BackupError::Nothing { at: inner.plan.shelf.to_string() })?,
+            None => {
+                let own = Own::of(&inner.store).await?;
+                let latest = listed(&inner.plan.shelf).await?.into_iter().rfind(|one| own.made(one));
+                latest.ok_or_else(|| BackupError::Nothing { at: inner.plan.shelf.to_string() })?.name
+            }
         };
         let found = self.look_at(&name).await;
         match &found {
@@ -275,9 +266,12 @@ impl Backups {
     }
 
     async fn look_at(&self, name: &str) -> Result<Verified, BackupError> {
-        let Inner { plan, vault, clock, data, .. } = &*self.0;
+        let Inner { store, plan, vault, clock, data, .. } = &*self.0;
         let key = plan.rules.key_file.as_deref().map(BackupKey::read).transpose()?;
-        verify(&plan.shelf, Some(name), key.as_ref(), vault, Arc::clone(clock), data).await
+        let thresholds = store.setting::<Thresholds>(THRESHOLDS).await?.unwrap_or_default();
+        let room = Room { percent: thresholds.disk.warning };
+        let scratch = plan.rules.scratch.as_deref().unwrap_or(data);
+        verify(&plan.shelf, Some(name), key.as_ref(), vault, Arc::clone(clock), scratch, room).await
     }
 
     /// Makes backups when they are due and when they are asked for, until `stop` is ready.
@@ -343,13 +337,14 @@ impl Backups {
     }
 
     async fn begin_if_due(&self) -> Result<Option<Begun>, StoreError> {
-        let tries = self.0.store.backups(SHOWN).await?;
-        match self.next_after(&tries) {
+        // Before it is looked whether one is due: whoever began one since was quicker.
+        let latest = self.0.store.backups(1).await?.first().map(|one| one.id);
+        match self.next().await? {
             Some(next) if next <= self.0.clock.now() => {}
             _ => return Ok(None),
         }
         let new = self.new_one(BackupCause::Schedule);
-        match self.0.store.begin_due_backup(&new, tries.first().map(|one| one.id)).await {
+        match self.0.store.begin_due_backup(&new, latest).await {
             Ok(id) => Ok(Some(Begun { id, store: self.0.store.clone() })),
             // Another process was quicker.
             Err(StoreError::BackupUnderWay { .. }) => Ok(None),
@@ -357,37 +352,12 @@ impl Backups {
         }
     }
 
-    /// When the next one is due.
-    async fn next(&self) -> Result<Option<DateTime>, StoreError> {
-        Ok(self.next_after(&self.0.store.backups(SHOWN).await?))
-    }
-
-    /// When the next one is due after these tries, the latest first.
-    fn next_after(&self, tries: &[Backup]) -> Option<DateTime> {
-        let good = tries.iter().find(|one| one.status == BackupStatus::Done).map(|one| one.started_at);
-        Some(due(self.0.plan.rules.rhythm?, good, tries.first().map(|one| one.started_at)))
-    }
-}
-
-impl Team {
-    /// How backups stand; `backups` is nothing where the operator named no place for them.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn backups(&self, backups: Option<&Backups>) -> Result<BackupsView, TeamError> {
-        let next_at = match backups {
-            Some(backups) => backups.next().await?.map(|next| next.max(self.clock.now())),
-            None => None,
-        };
-        let good = self.store.last_good_backup().await?;
-        Ok(BackupsView {
-            destination: backups.map(|backups| backups.plan().shelf.to_string()),
-            sealed: backups.is_some_and(|backups| backups.plan().rules.key_file.is_some()),
-            next_at,
-            last_good_at: good.as_ref().map(|good| good.started_at),
-            last_good_unchecked: good.and_then(|good| good.unchecked),
-            items: self.store.backups(SHOWN).await?,
-        })
+    /// When the next one is due. What went elsewhere is nothing to the place where they are to go.
+    pub(super) async fn next(&self) -> Result<Option<DateTime>, StoreError> {
+        let BackupPlan { shelf, rules } = &self.0.plan;
+        let Some(rhythm) = rules.rhythm else { return Ok(None) };
+        let tries = self.0.store.backups_at(&shelf.to_string(), SHOWN).await?;
+        Ok(Some(due_after(rhythm, &tries)))
     }
 }
 
@@ -428,6 +398,9 @@ fn tell(done: &Result<BackedUp, BackupError>) {
         }
         Some(Err(error)) => tracing::error!(backup, error = chain(error), "the backup could not be checked"),
         None => {}
+    }
+    for project in &made.lost {
+        tracing::error!(backup, project, "the repository of a project was not there, so that the backup lacks it");
     }
     if let Err(error) = gone {
         tracing::warn!(error = chain(error), "backups that are not kept any longer could not be deleted");

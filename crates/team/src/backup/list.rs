@@ -1,7 +1,8 @@
 //! Which backups are there, and which of them go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use guildhall_store::{Store, StoreError};
 use guildhall_types::DateTime;
 use guildhall_types::backup::{Finding, Keep, Standing, kept};
 
@@ -47,54 +48,149 @@ pub(super) async fn manifest(shelf: &Shelf, name: &str) -> Result<Option<Manifes
     Ok(Some(manifest))
 }
 
-/// The backups that are there, the oldest first. What has no manifest is none.
-///
-/// # Errors
-/// When the destination cannot be read, or a manifest is none.
-pub async fn listed(shelf: &Shelf) -> Result<Vec<Manifest>, BackupError> {
-    let mut all = Vec::new();
-    for name in shelf.names().await? {
-        all.extend(manifest(shelf, &name).await?);
-    }
-    all.sort_by(|a, b| (a.made_at, &a.name).cmp(&(b.made_at, &b.name)));
-    Ok(all)
+/// What is at a place for backups.
+#[derive(Debug, Default)]
+pub struct Shelved {
+    /// The backups that are there, the oldest first, whoever made them.
+    pub whole: Vec<Manifest>,
+    /// The names of those whose manifest cannot be read, in their order, and why. Each may be mended, so that they stay.
+    pub unreadable: Vec<(String, BackupError)>,
 }
 
-/// A backup with those that it builds on, the full one first.
-pub(super) async fn chain(shelf: &Shelf, name: Option<&str>) -> Result<Vec<Manifest>, BackupError> {
+/// Whose backups are this team's own.
+#[derive(Debug)]
+pub(super) struct Own {
+    installation: String,
+    known: BTreeMap<String, Finding>,
+}
+
+impl Own {
+    pub(super) async fn of(store: &Store) -> Result<Self, StoreError> {
+        Ok(Self { installation: store.installation().await?, known: store.backup_findings().await? })
+    }
+
+    /// Whether this installation made it. Of one that does not say who did, the database knows.
+    pub(super) fn made(&self, one: &Manifest) -> bool {
+        match &one.installation {
+            Some(installation) => *installation == self.installation,
+            None => self.known.contains_key(&one.name),
+        }
+    }
+
+    /// What is known of one; nothing of one that is not known at all.
+    pub(super) fn finding(&self, name: &str) -> Option<Finding> {
+        self.known.get(name).copied()
+    }
+
+    /// Which installation this is.
+    pub(super) fn installation(&self) -> &str {
+        &self.installation
+    }
+}
+
+/// Looks at what is there. What has no manifest is no backup.
+///
+/// # Errors
+/// When the destination cannot be read.
+pub async fn shelved(shelf: &Shelf) -> Result<Shelved, BackupError> {
+    let mut found = Shelved::default();
+    for name in shelf.names().await? {
+        match manifest(shelf, &name).await {
+            Ok(one) => found.whole.extend(one),
+            Err(error @ BackupError::Manifest { .. }) => found.unreadable.push((name, error)),
+            Err(error) => return Err(error),
+        }
+    }
+    found.whole.sort_by(|a, b| (a.made_at, &a.name).cmp(&(b.made_at, &b.name)));
+    Ok(found)
+}
+
+/// The backups that are there and can be read, the oldest first.
+///
+/// # Errors
+/// When the destination cannot be read.
+pub async fn listed(shelf: &Shelf) -> Result<Vec<Manifest>, BackupError> {
+    Ok(shelved(shelf).await?.whole)
+}
+
+/// A backup with those that it builds on.
+pub(super) struct Chain {
+    /// The full one first.
+    pub(super) all: Vec<Manifest>,
+    /// The names of later ones, which cannot be read.
+    pub(super) passed_over: Vec<String>,
+}
+
+/// A backup with those that it builds on; the latest, if none is named.
+pub(super) async fn chain(shelf: &Shelf, name: Option<&str>) -> Result<Chain, BackupError> {
     let at = || shelf.to_string();
+    let mut passed_over = Vec::new();
     let last = match name {
         Some(name) => {
             manifest(shelf, name).await?.ok_or_else(|| BackupError::Missing { name: name.to_owned(), at: at() })?
         }
-        None => listed(shelf).await?.pop().ok_or_else(|| BackupError::Nothing { at: at() })?,
+        None => {
+            let Shelved { mut whole, mut unreadable } = shelved(shelf).await?;
+            one_installation(&whole, at())?;
+            let Some(latest) = whole.pop() else {
+                return Err(unreadable.pop().map_or_else(|| BackupError::Nothing { at: at() }, |(_, error)| error));
+            };
+            passed_over.extend(unreadable.into_iter().map(|(name, _)| name).filter(|name| *name > latest.name));
+            latest
+        }
     };
-    let mut chain = vec![last];
-    while let Some(parent) = chain.last().and_then(|last| last.parent.clone()) {
-        if chain.iter().any(|known| known.name == parent) {
+    let mut all = vec![last];
+    while let Some(parent) = all.last().and_then(|last| last.parent.clone()) {
+        if all.iter().any(|known| known.name == parent) {
             let why = "it builds on itself".to_owned();
             return Err(BackupError::Manifest { name: parent, why });
         }
         let found = manifest(shelf, &parent).await?;
-        chain.push(found.ok_or_else(|| BackupError::Missing { name: parent, at: at() })?);
+        all.push(found.ok_or_else(|| BackupError::Missing { name: parent, at: at() })?);
     }
-    chain.reverse();
-    Ok(chain)
+    all.reverse();
+    Ok(Chain { all, passed_over })
 }
 
-/// Takes away what is not kept, by what is known of each, and what was cut off in the middle. Returns what went. Only with the
+/// Refuses to say which is the latest where several installations put theirs.
+fn one_installation(whole: &[Manifest], at: String) -> Result<(), BackupError> {
+    let latest: BTreeMap<&str, &str> =
+        whole.iter().filter_map(|one| Some((one.installation.as_deref()?, one.name.as_str()))).collect();
+    match latest.len() {
+        0 | 1 => Ok(()),
+        _ => {
+            let mut latest: Vec<&str> = latest.into_values().collect();
+            latest.sort_unstable();
+            Err(BackupError::Several { at, latest: latest.join(", ") })
+        }
+    }
+}
+
+/// What became of this installation's backups.
+#[derive(Debug)]
+pub(super) struct Tidied {
+    pub(super) gone: Vec<String>,
+    /// All that are there, of whomever.
+    pub(super) left: BTreeSet<String>,
+}
+
+/// Takes away what is not kept of this installation's own, by what `finding` says of each, and what was cut off in the middle. Only with the
 /// destination in hand.
 pub(super) async fn tidy_alone(
     shelf: &Shelf,
     keep: &Keep,
-    known: &BTreeMap<String, Finding>,
+    own: &Own,
+    finding: impl Fn(Finding) -> Finding,
     alone: &Alone,
-) -> Result<Vec<String>, BackupError> {
-    let standing: Vec<Standing> = listed(shelf)
-        .await?
+) -> Result<Tidied, BackupError> {
+    let Shelved { whole, unreadable } = shelved(shelf).await?;
+    let mut left: BTreeSet<String> = whole.iter().map(|one| one.name.clone()).collect();
+    left.extend(unreadable.into_iter().map(|(name, _)| name));
+    let standing: Vec<Standing> = whole
         .into_iter()
+        .filter(|one| own.made(one))
         .map(|Manifest { name, made_at, parent, .. }| {
-            let finding = known.get(&name).copied().unwrap_or(Finding::Unknown);
+            let finding = finding(own.finding(&name).unwrap_or(Finding::Unknown));
             Standing { name, at: made_at, parent, finding }
         })
         .collect();
@@ -105,9 +201,10 @@ pub(super) async fn tidy_alone(
     for name in &gone {
         alone.still().await?;
         shelf.delete(name).await?;
+        left.remove(name);
     }
     sweep(shelf, alone).await?;
-    Ok(gone)
+    Ok(Tidied { gone, left })
 }
 
 /// Takes away what has no manifest: it was cut off.

@@ -9,7 +9,7 @@ use guildhall_types::backup::{BackupKind, Finding};
 use guildhall_types::{Clock, ProjectId};
 use tokio::sync::mpsc;
 
-use super::list::{chain, listed, name_of, sweep};
+use super::list::{Own, Shelved, chain, name_of, shelved, sweep};
 use super::manifest::{FILE, FORMAT, Index, Manifest, Part, RepositoryPart};
 use super::part::Parts;
 use super::shelf::Alone;
@@ -49,8 +49,25 @@ pub struct Made {
     pub rows: i64,
     /// How many repositories are in it.
     pub repositories: usize,
-    /// Projects that have no repository.
+    /// Projects that have no repository yet, or none any more.
     pub without: Vec<String>,
+    /// Projects whose repository should be there and is not.
+    pub lost: Vec<String>,
+}
+
+impl Made {
+    /// What is wrong with it, if anything is.
+    pub fn problem(&self) -> Option<String> {
+        let told: Vec<String> = self.lost.iter().map(|project| lost(project)).collect();
+        (!told.is_empty()).then(|| told.join("\n"))
+    }
+}
+
+/// What is said of a backup that lacks a repository.
+pub(super) fn lost(project: &str) -> String {
+    format!(
+        "the repository of the project {project} was not there when it was made: look whether the disk that holds repositories is mounted, and put it back from an earlier backup"
+    )
 }
 
 impl Making<'_> {
@@ -70,7 +87,8 @@ impl Making<'_> {
         let (found, wanted) = self.store.schema_version().await?;
         let schema = found.filter(|found| *found == wanted);
         let schema = schema.ok_or(BackupError::Schema { found: found.unwrap_or_default(), wanted })?;
-        let parent = self.parent().await?;
+        let own = Own::of(self.store).await?;
+        let parent = self.parent(&own).await?;
         let made_at = self.clock.now();
         let name = self.begin(&name_of(made_at)).await?;
         let parts = Parts { shelf: self.shelf, backup: &name, key: self.key };
@@ -80,13 +98,15 @@ impl Making<'_> {
             Some((_, index)) => index.repositories.iter().map(|one| (one.project, one)).collect(),
             None => BTreeMap::new(),
         };
-        let (mut repositories, mut packs, mut without) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut repositories, mut packs) = (Vec::new(), Vec::new());
+        let (mut without, mut lost) = (Vec::new(), Vec::new());
         for (project, title) in &named.projects {
             let repo = match Repo::open(&self.places.repository(*project)) {
                 Ok(repo) => repo,
-                // It is still being made, or that failed; then nothing is lost.
                 Err(GitError::NotARepository { .. }) => {
-                    without.push(title.clone());
+                    // One that is still being made, or was tidied away with its project, is not missed.
+                    let missed = if named.ready.contains(project) { &mut lost } else { &mut without };
+                    missed.push(title.clone());
                     continue;
                 }
                 Err(source) => return Err(BackupError::Repository { project: title.clone(), source }),
@@ -108,6 +128,7 @@ impl Making<'_> {
         let (listed, ()) = parts.write("index.json.zst", true, move |out| out.write_all(&text)).await?;
         let manifest = Manifest {
             format: FORMAT,
+            installation: Some(own.installation().to_owned()),
             made_at,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             schema,
@@ -126,7 +147,7 @@ impl Making<'_> {
         self.shelf.put_last(&manifest.name, FILE, text).await?;
         let Index { tables, repositories, keys } = index;
         let rows = tables.iter().map(|table| table.rows).sum();
-        Ok(Made { manifest, keys, rows, repositories: repositories.len(), without })
+        Ok(Made { manifest, keys, rows, repositories: repositories.len(), without, lost })
     }
 
     /// Makes room for one of this name, or of this name with a number.
@@ -142,11 +163,17 @@ impl Making<'_> {
     }
 
     /// What an incremental backup builds on; nothing when a full one is due, or what is there cannot be built on.
-    async fn parent(&self) -> Result<Option<(String, Index)>, BackupError> {
-        let Some(latest) = listed(self.shelf).await?.pop() else { return Ok(None) };
+    async fn parent(&self, own: &Own) -> Result<Option<(String, Index)>, BackupError> {
+        let Shelved { whole, unreadable } = shelved(self.shelf).await?;
+        let ours = |one: &Manifest| own.made(one) || !self.known_only && one.installation.is_none();
+        let Some(latest) = whole.into_iter().rfind(ours) else { return Ok(None) };
+        // One that cannot be read, and came after it, may be what it should build on.
+        if unreadable.iter().any(|(name, _)| *name > latest.name) {
+            return Ok(None);
+        }
         let chain = match chain(self.shelf, Some(&latest.name)).await {
-            Ok(chain) => chain,
-            Err(BackupError::Missing { .. }) => return Ok(None),
+            Ok(chain) => chain.all,
+            Err(BackupError::Missing { .. } | BackupError::Manifest { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
         let sealed_with = self.key.map(BackupKey::name);
@@ -155,12 +182,10 @@ impl Making<'_> {
         {
             return Ok(None);
         }
-        if self.known_only {
-            // What is there and unknown was made by who else works here, or after the backup from which this server was restored.
-            let known = self.store.backup_findings().await?;
-            if chain.iter().any(|one| known.get(&one.name).is_none_or(|finding| *finding == Finding::Unsound)) {
-                return Ok(None);
-            }
+        // What this database does not know was made after the backup from which it was put back by hand.
+        let builds_on = |one: &Manifest| own.finding(&one.name).is_some_and(|finding| finding != Finding::Unsound);
+        if self.known_only && !chain.iter().all(builds_on) {
+            return Ok(None);
         }
         for one in &chain {
             let sizes = self.shelf.sizes(&one.name).await?;

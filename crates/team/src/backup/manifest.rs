@@ -21,6 +21,9 @@ pub struct Manifest {
     pub format: u32,
     /// Names it: the moment at which it was begun.
     pub name: String,
+    /// Which installation made it. Nothing in those of the first versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installation: Option<String>,
     /// That moment.
     pub made_at: DateTime,
     /// The version of Guildhall that made it.

@@ -14,8 +14,8 @@ use guildhall_types::ProjectId;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use tokio::sync::mpsc;
 
-use super::list::chain;
-use super::make::read_index;
+use super::list::{Chain, chain};
+use super::make::{lost, read_index};
 use super::manifest::{Index, Manifest, RepositoryPart};
 use super::part::Parts;
 use super::shelf::blocking;
@@ -77,6 +77,8 @@ pub struct Restored {
     pub audit: Verdict,
     /// What is not as it should be.
     pub problems: Vec<String>,
+    /// The names of later backups that cannot be read, where the latest was wanted.
+    pub passed_over: Vec<String>,
 }
 
 impl Restoring<'_> {
@@ -92,7 +94,7 @@ impl Restoring<'_> {
     }
 
     async fn restore_alone(&self) -> Result<Restored, BackupError> {
-        let chain = chain(self.shelf, self.name).await?;
+        let Chain { all: chain, passed_over } = chain(self.shelf, self.name).await?;
         let Some(manifest) = chain.last().cloned() else {
             return Err(BackupError::Nothing { at: self.shelf.to_string() });
         };
@@ -130,6 +132,9 @@ impl Restoring<'_> {
         if manifest.schema != known {
             self.store.reindex_knowledge().await?;
         }
+        let held = |project: &ProjectId| index.repositories.iter().any(|one| one.project == *project);
+        let lacking = named.ready.iter().filter(|project| !held(project)).filter_map(|of| named.projects.get(of));
+        problems.extend(lacking.map(|project| lost(project)));
         problems.extend(self.lacking_commits(&index, &named).await?);
         let keys = self.keys(&index, &mut problems).await?;
         let audit = self.store.verify_audit().await?;
@@ -142,7 +147,8 @@ impl Restoring<'_> {
         self.end().await?;
         self.store.restored().await?;
         let rows = index.tables.iter().map(|table| table.rows).sum();
-        Ok(Restored { manifest, rows, repositories: index.repositories.len(), settled, keys, audit, problems })
+        let repositories = index.repositories.len();
+        Ok(Restored { manifest, rows, repositories, settled, keys, audit, problems, passed_over })
     }
 
     fn parts<'a>(&'a self, manifest: &'a Manifest) -> Parts<'a> {

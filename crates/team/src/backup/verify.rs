@@ -7,9 +7,10 @@ use std::sync::Arc;
 use guildhall_store::Store;
 use guildhall_types::Clock;
 
+use super::list::chain;
 use super::restore::{Restored, Restoring};
 use super::shelf::blocking;
-use super::{BackupError, BackupKey, Shelf};
+use super::{BackupError, BackupKey, Manifest, Shelf};
 use crate::Places;
 use crate::vault::Vault;
 
@@ -27,11 +28,60 @@ pub struct Verified {
     pub problems: Vec<String>,
 }
 
+/// How many times larger rows are in a database than compressed in a backup, about.
+const UNPACKED: u64 = 8;
+/// Of a hundred bytes of a pack, those that its repository takes, with what git writes to find things in it.
+const PACKED: u64 = 115;
+
+/// A look that takes less than one such part of what is free is begun however full the disk is.
+const SMALL: u64 = 100;
+
+/// How much of a disk a look at a backup may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// A look is not begun that would make so many percent of the disk used.
+    pub percent: i64,
+}
+
+impl Room {
+    /// All of the disk.
+    pub const ALL: Self = Self { percent: 100 };
+
+    /// Whether there is room for a look at these, of which each builds on the one before.
+    async fn hold(self, chain: &[Manifest], scratch: &Path) -> Result<(), BackupError> {
+        let Self { percent } = self;
+        let needed = needed(chain);
+        let at = scratch.to_owned();
+        let disk = blocking(move || Ok(rustix::fs::statvfs(&at).ok())).await?;
+        // What cannot be looked at has room.
+        let Some(disk) = disk else { return Ok(()) };
+        let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+        let (used, free) = (bytes(disk.f_blocks.saturating_sub(disk.f_bfree)), bytes(disk.f_bavail));
+        let most = used.saturating_add(free) / 100 * percent.clamp(1, 100).unsigned_abs();
+        // What is small beside what is free does no harm on a full disk, either.
+        let room = most.saturating_sub(used).min(free).max(free / SMALL);
+        match needed > room {
+            true => {
+                let (needed, free) = (needed.div_ceil(1_000_000), room / 1_000_000);
+                Err(BackupError::NoRoom { at: scratch.display().to_string(), needed, free, percent })
+            }
+            false => Ok(()),
+        }
+    }
+}
+
+/// Bytes that these take where they are restored, about.
+fn needed(chain: &[Manifest]) -> u64 {
+    let packs: u64 = chain.iter().flat_map(|one| &one.packs).map(|part| part.bytes).sum();
+    let rows = chain.last().map_or(0, |last| last.rows.bytes);
+    packs / 100 * PACKED + rows * UNPACKED
+}
+
 /// Restores a backup, the latest if none is named, into a folder below `scratch` that goes afterwards: an SQLite database, the
 /// repositories with all that their refs reach, the counts, the chain of the audit, and what `vault` opens.
 ///
 /// # Errors
-/// When a part is damaged, the key is another, or there is no room; the backup is then not one to rely on.
+/// When a part is damaged: the backup is then not one to rely on. When the key is another, or there is no room: then nothing is known of it.
 pub async fn verify(
     shelf: &Shelf,
     name: Option<&str>,
@@ -39,7 +89,9 @@ pub async fn verify(
     vault: &Vault,
     clock: Arc<dyn Clock>,
     scratch: &Path,
+    room: Room,
 ) -> Result<Verified, BackupError> {
+    room.hold(&chain(shelf, name).await?.all, scratch).await?;
     let (_alone, dir) = scratch_place(scratch).await?;
     let url = format!("sqlite://{}", dir.path().join("guildhall.db").display());
     let store = Store::open(&url, clock).await?;
@@ -77,4 +129,52 @@ async fn scratch_place(scratch: &Path) -> Result<(File, tempfile::TempDir), Back
         Ok((lock, dir))
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use guildhall_types::DateTime;
+    use guildhall_types::backup::BackupKind;
+
+    use super::*;
+    use crate::backup::Part;
+
+    fn manifest(rows: u64, packs: &[u64]) -> Manifest {
+        let part = |bytes: u64| Part { file: "f".to_owned(), bytes, sha256: String::new(), compressed: true };
+        Manifest {
+            format: 1,
+            name: "20260101T000000Z".to_owned(),
+            installation: None,
+            made_at: DateTime::UNIX_EPOCH,
+            version: String::new(),
+            schema: 1,
+            kind: BackupKind::Full,
+            parent: None,
+            sealed_with: None,
+            rows: part(rows),
+            index: part(1),
+            packs: packs.iter().map(|bytes| part(*bytes)).collect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_look_is_not_begun_that_would_fill_the_disk() {
+        let scratch = tempfile::tempdir().unwrap();
+        let chain = [manifest(500, &[1_000, 2_000]), manifest(600, &[100])];
+        assert_eq!(needed(&chain), 31 * 115 + 8 * 600, "the packs of all, and the rows of the last");
+        let all = Room::ALL;
+        all.hold(&chain, scratch.path()).await.unwrap();
+        let large = [manifest(1 << 50, &[])];
+        let refused = all.hold(&large, scratch.path()).await.unwrap_err();
+        assert!(matches!(&refused, BackupError::NoRoom { needed, .. } if *needed > 1 << 30), "{refused}");
+        assert_eq!(refused.unsound("20260101T000000Z"), None, "it says nothing of the backup");
+        // Any disk is fuller than that. What takes hardly anything goes all the same.
+        let full = Room { percent: 1 };
+        full.hold(&chain, scratch.path()).await.unwrap();
+        let disk = rustix::fs::statvfs(scratch.path()).unwrap();
+        let free = disk.f_bavail * disk.f_frsize;
+        let half = [manifest(free / 16, &[])];
+        let refused = full.hold(&half, scratch.path()).await.unwrap_err();
+        assert!(matches!(refused, BackupError::NoRoom { percent: 1, .. }), "{refused}");
+    }
 }

@@ -111,10 +111,15 @@ pub enum Refused {
     /// Nobody is to be led anywhere: who asks is not known, or what is asked is not for it to say.
     #[error(transparent)]
     Here(#[from] TeamError),
-    /// The program is to hear of it.
+    /// The program is to hear of it, as soon as a member has seen who that is and goes there: nobody is led there unasked, as
+    /// anybody may register an address.
     #[error("the program asks for something that there is not: {description}")]
     There {
-        /// Where to lead the member.
+        /// What the program calls itself.
+        name: String,
+        /// The address that it registered.
+        redirect_uri: String,
+        /// The same with what is wrong.
         back: String,
         /// What is wrong and how to mend it.
         description: &'static str,
@@ -137,7 +142,12 @@ impl Team {
         let there = |error, description| {
             let words = [("error", error), ("error_description", description)];
             let state = asking.state.as_deref().filter(|state| state.len() <= STATE);
-            Refused::There { back: back(&asking.redirect_uri, state, here, &words), description }
+            Refused::There {
+                name: client.name.clone(),
+                redirect_uri: asking.redirect_uri.clone(),
+                back: back(&asking.redirect_uri, state, here, &words),
+                description,
+            }
         };
         if asking.state.as_ref().is_some_and(|state| state.len() > STATE) {
             return Err(there("invalid_request", "state has more than 1000 characters"));

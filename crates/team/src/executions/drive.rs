@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::{TITLE, TRIES};
 use crate::chats::NewTask;
-use crate::systems::{library_word, role_words};
+use crate::systems::role_words;
 use crate::{Team, TeamError};
 
 impl Team {
@@ -52,7 +52,7 @@ impl Team {
     }
 
     /// The steps with a limit whose work goes on or rests, other than was noted.
-    async fn due(&self, record: &ExecutionRecord) -> Result<Vec<Happened>, TeamError> {
+    pub(super) async fn due(&self, record: &ExecutionRecord) -> Result<Vec<Happened>, TeamError> {
         let limit = |step: &StepState| record.definition.step(&step.step_id)?.timeout_ms;
         let running = record.state.steps.iter().filter(|step| step.status == SystemStepStatus::Running);
         let limited: Vec<(&StepState, i64)> = running.filter_map(|step| Some((step, limit(step)?))).collect();
@@ -176,10 +176,7 @@ impl Team {
             (None, None) => Some(role_words(who.role).to_owned()),
             (None, Some(_)) => None,
         };
-        let (agent, brief) = match who.agent_id {
-            Some(agent) => (Some(agent), None),
-            None => self.usual_agent(library_word(who.role, mode)).await?,
-        };
+        let (agent, brief) = self.agent_of(who, mode).await?;
         let title: String = format!("{}: {name}", record.definition.name).chars().take(TITLE).collect();
         let (from, told) = self.begins_from(record, tasks, key).await?;
         Ok(NewTask {

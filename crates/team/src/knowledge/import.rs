@@ -109,16 +109,27 @@ impl Read {
     }
 }
 
-/// Of two files of one item, one is old: which, nobody can tell here.
-fn each_once(files: &[Read]) -> Result<(), TeamError> {
-    let mut ids: HashMap<KnowledgeId, &str> = HashMap::new();
-    for Read { name, item } in files {
-        if let Some(other) = item.id.and_then(|id| ids.insert(id, name)) {
-            let problem = format!("{name}: it has the id of {other}; bring in the one that holds, or take the id out");
-            return Err(TeamError::invalid("file", problem));
+/// Reads all files, or says of all that are faulty what is wrong with them.
+fn read_all(files: Vec<(String, Vec<u8>)>) -> Result<Vec<Read>, TeamError> {
+    let (mut all, mut faulty) = (Vec::new(), Vec::new());
+    for (name, bytes) in files {
+        match read(&bytes) {
+            Ok(item) => all.push(Read { name, item }),
+            Err(why) => faulty.push(FailedFile { file: name, why }),
         }
     }
-    Ok(())
+    // Of two files of one item, one is old: which, nobody can tell here.
+    let mut ids: HashMap<KnowledgeId, &str> = HashMap::new();
+    for Read { name, item } in &all {
+        if let Some(other) = item.id.and_then(|id| ids.insert(id, name)) {
+            let why = format!("it has the id of {other}; bring in the one that holds, or take the id out");
+            faulty.push(FailedFile { file: name.clone(), why });
+        }
+    }
+    match faulty.is_empty() {
+        true => Ok(all),
+        false => Err(TeamError::FaultyFiles(faulty)),
+    }
 }
 
 /// Why an item that is there was not changed, for who imports.
@@ -179,7 +190,7 @@ impl Team {
     /// in the report.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`] or [`TeamError::LooksLikeSecret`] when one of the files cannot come in: then none does.
+    /// [`TeamError::FaultyFiles`] with all of the files that cannot come in: then none does.
     pub async fn import_knowledge(
         &self,
         author: &Author,
@@ -193,8 +204,7 @@ impl Team {
         if files.len() > IMPORT_FILES {
             return Err(TeamError::invalid("archive", format!("import at most {IMPORT_FILES} files at once")));
         }
-        let read = files.into_iter().map(|(name, bytes)| read(name, &bytes)).collect::<Result<Vec<_>, _>>()?;
-        each_once(&read)?;
+        let read = read_all(files)?;
         let mut times = 0;
         loop {
             let looked = self.store.knowledge_place().await?;
@@ -339,21 +349,15 @@ fn is_hidden(name: &str) -> bool {
     name.split('/').any(|part| part.starts_with('.') && !matches!(part, "." | ".."))
 }
 
-fn read(name: String, bytes: &[u8]) -> Result<Read, TeamError> {
-    let bad = |problem: &str| TeamError::invalid("file", format!("{name}: {problem}"));
+/// The item in a file, or what is wrong with it and how to mend it.
+fn read(bytes: &[u8]) -> Result<MarkdownItem, String> {
     if bytes.len() > FILE {
-        return Err(bad("the file is too large for an item"));
+        return Err("the file is too large for an item".to_owned());
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| bad("the file is no UTF-8 text"))?;
-    let item = parse(text).map_err(|problem| bad(&problem))?;
-    let draft = check::sound(item.draft, None).map_err(|error| match error {
-        TeamError::Invalid { field, message } => bad(&format!("{field}: {message}")),
-        TeamError::LooksLikeSecret { field, line, what } => {
-            bad(&format!("{field}: line {line} looks like {what}; take it out, and exchange it if it is a real one"))
-        }
-        other => other,
-    })?;
-    Ok(Read { item: MarkdownItem { draft, ..item }, name })
+    let text = std::str::from_utf8(bytes).map_err(|_| "the file is no UTF-8 text".to_owned())?;
+    let item = parse(text)?;
+    let draft = check::sound(item.draft, None).map_err(|error| error.to_string())?;
+    Ok(MarkdownItem { draft, ..item })
 }
 
 /// How an item stands that comes in a file: never better than what its author could write.

@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use super::{AlertKind, Measured};
 use crate::member::ProviderKind;
-use crate::reading::{Reading, Used};
+use crate::reading::{Disk, DiskRole, Reading, Used};
 use crate::run::KeySource;
 use crate::{DateTime, MemberId};
 
@@ -45,17 +45,28 @@ pub struct Certificate {
     pub ends: DateTime,
 }
 
+impl Certificate {
+    /// Days that it still holds, at least 0. One of which a good part of its life is left is taken for one that holds long.
+    pub fn days_left(&self, now: DateTime) -> i64 {
+        let left = self.ends.signed_duration_since(now);
+        let life = self.ends.signed_duration_since(self.begins);
+        match left > life / LIFE && life < Duration::days(60) {
+            true => Duration::days(365).num_days(),
+            false => left.num_days().max(0),
+        }
+    }
+}
+
 /// What is measured beside a reading. What nobody measures is absent, and no alert is raised of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Beside {
-    /// The fullest of the disks that hold a part of the data folder, or the database, and are not the data folder's own.
-    pub other_disk: Option<Used>,
-    /// The disk that takes the log, where it is neither the data folder's nor something else than a disk.
-    pub log_disk: Option<Used>,
     /// For how long what carries hints between servers has been lost; nothing, and so no loss, where there is none to lose.
     pub bus_lost: Option<Duration>,
-    /// When the latest good backup was made, or the first tried where none is good; nothing where none was ever tried.
+    /// When the latest good backup was made where they are to go, or the first tried where none is good; nothing where none is planned or was
+    /// ever tried.
     pub last_backup: Option<DateTime>,
+    /// Since when mails come no further; when they do, this moment. Nothing where none are sent.
+    pub mail_stuck: Option<DateTime>,
     /// When the clean-up of this server last came through.
     pub last_clean_up: Option<DateTime>,
     /// The certificates of the public address and of the pages of services, as they were seen last.
@@ -84,17 +95,26 @@ pub fn measured(reading: &Reading, beside: &Beside, server: &Server, known_keys:
     let age = |since: DateTime| reading.at.signed_duration_since(since).max(Duration::zero());
     let percent = |used: Used| whole(used.share() * 100.0);
     put(AlertKind::Memory, here, name, reading.memory.map(percent));
-    put(AlertKind::Disk, here, name, reading.disk.map(percent).max(beside.other_disk.map(percent)));
-    put(AlertKind::LogDisk, here, name, beside.log_disk.map(percent));
+    for disk in &reading.disks {
+        let (subject, about) = named(disk, server);
+        if disk.role() == DiskRole::Log {
+            put(AlertKind::LogDisk, here, &about, Some(percent(disk.bytes)));
+            continue;
+        }
+        put(AlertKind::Disk, &subject, &about, Some(percent(disk.bytes)));
+        put(AlertKind::DiskFiles, &subject, &about, disk.files.map(percent));
+    }
     put(AlertKind::ActiveAgents, "", "", reading.active_agents);
     put(AlertKind::ApiFailures, here, name, Some(reading.provider_failures));
     put(AlertKind::DatabaseSlow, here, name, Some(reading.database_millis.map_or(NO_ANSWER, whole)));
     put(AlertKind::BusLost, here, name, beside.bus_lost.map(|lost| lost.num_seconds()));
     put(AlertKind::BackupOld, "", "", beside.last_backup.map(|at| age(at).num_hours()));
+    put(AlertKind::MailStuck, "", "", beside.mail_stuck.map(|since| age(since).num_hours()));
     put(AlertKind::CleanUpStuck, here, name, beside.last_clean_up.map(|at| age(at).num_minutes()));
     put(AlertKind::SandboxUnusable, here, name, beside.sandbox_usable.map(|usable| if usable { 0 } else { 2 }));
-    for Certificate { host, begins, ends } in &beside.certificates {
-        put(AlertKind::CertificateEnds, host, host, Some(days_left(*begins, *ends, reading.at)));
+    for certificate in &beside.certificates {
+        let host = &certificate.host;
+        put(AlertKind::CertificateEnds, host, host, Some(certificate.days_left(reading.at)));
     }
     for key in beside.refused_keys.iter().flatten() {
         // Work of everybody who has no key of their own fails by the team's.
@@ -115,15 +135,13 @@ pub fn measured(reading: &Reading, beside: &Beside, server: &Server, known_keys:
     all
 }
 
-/// Days that a certificate still holds, at least 0. One of which a good part of its life is left is taken for one that holds
-/// long.
-fn days_left(begins: DateTime, ends: DateTime, now: DateTime) -> i64 {
-    let left = ends.signed_duration_since(now);
-    let life = ends.signed_duration_since(begins);
-    match left > life / LIFE && life < Duration::days(60) {
-        true => Duration::days(365).num_days(),
-        false => left.num_days().max(0),
-    }
+/// What a disk is called among the subjects of alerts, and by people. The data folder's goes by the server's own name.
+fn named(disk: &Disk, server: &Server) -> (String, String) {
+    let subject = match disk.role() {
+        DiskRole::Data => server.subject.clone(),
+        role => format!("{} {role}", server.subject),
+    };
+    (subject, format!("{} on {}", disk.path, server.name))
 }
 
 #[cfg(test)]
@@ -138,6 +156,7 @@ mod tests {
             memory: Some(Used { used: 849, total: 1_000 }),
             process_memory: None,
             disk: None,
+            disks: Vec::new(),
             processors: 2,
             load: None,
             active_agents: Some(3),
@@ -186,22 +205,19 @@ mod tests {
             ends: now + Duration::hours(hours),
         };
         let beside = Beside {
-            other_disk: Some(Used { used: 91, total: 100 }),
-            log_disk: Some(Used { used: 3, total: 4 }),
             bus_lost: Some(Duration::seconds(90)),
             last_backup: Some(now - Duration::hours(30)),
+            mail_stuck: Some(now - Duration::minutes(119)),
             last_clean_up: Some(now - Duration::minutes(31)),
             certificates: vec![certificate("hall.example", 239), certificate("*.pages.example", 47)],
             refused_keys: Some(vec![key(None), key(Some((ben, "Ben".to_owned())))]),
             sandbox_usable: Some(false),
         };
-        let reading = Reading { disk: Some(Used { used: 40, total: 100 }), ..reading() };
-        let mut all = measured(&reading, &beside, &here(), &["team/openai".to_owned()]);
-        let disks: Vec<Measured> = all.drain(1..3).collect();
-        assert_eq!(values(&disks), [(AlertKind::Disk, 91), (AlertKind::LogDisk, 75)], "the fuller one, and the log's");
+        let all = measured(&reading(), &beside, &here(), &["team/openai".to_owned()]);
         let expected = [
             (AlertKind::BusLost, 90),
             (AlertKind::BackupOld, 30),
+            (AlertKind::MailStuck, 1),
             (AlertKind::CleanUpStuck, 31),
             (AlertKind::SandboxUnusable, 2),
             (AlertKind::CertificateEnds, 9),
@@ -212,17 +228,47 @@ mod tests {
         ];
         assert_eq!(values(&all)[4..], expected);
         // Each certificate has an alert of its own.
-        let hosts: Vec<&str> = all[8..10].iter().map(|one| one.subject.as_str()).collect();
+        let hosts: Vec<&str> = all[9..11].iter().map(|one| one.subject.as_str()).collect();
         assert_eq!(hosts, ["hall.example", "*.pages.example"]);
-        let about: Vec<&str> = all[10..].iter().map(|one| one.about.as_str()).collect();
+        let about: Vec<&str> = all[11..].iter().map(|one| one.about.as_str()).collect();
         assert_eq!(about, ["the team's key for anthropic", "Ben's key for anthropic", ""]);
-        assert_eq!(all[11].subject, format!("{ben}/anthropic"));
+        assert_eq!(all[12].subject, format!("{ben}/anthropic"));
+    }
+
+    #[test]
+    fn each_disk_has_its_own_figures_and_its_name() {
+        let disk = |holds: &[DiskRole], path: &str, used, files| Disk {
+            holds: holds.to_vec(),
+            path: path.to_owned(),
+            bytes: Used { used, total: 100 },
+            files: Option::map(files, |used| Used { used, total: 1_000 }),
+        };
+        let disks = vec![
+            disk(&[DiskRole::Data, DiskRole::Database], "/data", 40, Some(931)),
+            disk(&[DiskRole::Repositories], "/srv/git", 92, None),
+            disk(&[DiskRole::Log], "/var/log", 75, Some(999)),
+        ];
+        let all = measured(&Reading { disks, memory: None, ..reading() }, &Beside::default(), &here(), &[]);
+        let told: Vec<_> = all[..4].iter().map(|one| (one.kind, one.subject.as_str(), one.value)).collect();
+        let expected = [
+            (AlertKind::Disk, "hall:/data", 40),
+            (AlertKind::DiskFiles, "hall:/data", 93),
+            (AlertKind::Disk, "hall:/data repositories", 92),
+            (AlertKind::LogDisk, "hall:/data", 75),
+        ];
+        assert_eq!(told, expected);
+        let about: Vec<&str> = all[..4].iter().map(|one| one.about.as_str()).collect();
+        assert_eq!(about, ["/data on hall", "/data on hall", "/srv/git on hall", "/var/log on hall"]);
+        assert!(all.len() > 4 && all[4].kind == AlertKind::ActiveAgents);
     }
 
     #[test]
     fn a_short_life_is_not_always_near_its_end() {
         let now = reading().at;
-        let days = |begun: i64, left: i64| days_left(now - Duration::hours(begun), now + Duration::hours(left), now);
+        let days = |begun: i64, left: i64| {
+            let (begins, ends) = (now - Duration::hours(begun), now + Duration::hours(left));
+            Certificate { host: String::new(), begins, ends }.days_left(now)
+        };
         assert_eq!(days(24, 6 * 24), 365, "six days, of which one is over");
         assert_eq!(days(5 * 24, 24), 1);
         assert_eq!(days(60 * 24, 30 * 24), 30, "of ninety days");

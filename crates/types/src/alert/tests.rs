@@ -137,6 +137,20 @@ fn thresholds_that_cannot_be_are_named() {
 }
 
 #[test]
+fn a_backup_is_old_by_how_often_one_is_made_unless_somebody_says_from_when_on() {
+    let usual = Thresholds::default();
+    let every = |hours| Some(Rhythm::Every(Duration::hours(hours)));
+    let hours = |thresholds: Thresholds, rhythm| {
+        let Threshold { warning, critical } = thresholds.with_backups_every(rhythm).backup_hours;
+        (warning, critical)
+    };
+    assert_eq!([hours(usual, None), hours(usual, every(24))], [(26, 50); 2]);
+    assert_eq!((hours(usual, every(6)), hours(usual, every(168))), ((8, 14), (170, 338)));
+    let own = Thresholds { backup_hours: Threshold { warning: 30, critical: 40 }, ..usual };
+    assert_eq!(hours(own, every(168)), (30, 40));
+}
+
+#[test]
 fn every_kind_has_its_words() {
     let thresholds = Thresholds::default();
     for kind in AlertKind::ALL {
@@ -145,15 +159,12 @@ fn every_kind_has_its_words() {
             let text = kind.text(*level, threshold.at(*level), threshold, "hall-1");
             assert!(text.ends_with('.') && text.len() < 600, "{text}");
             // Those of which there are several servers say which.
-            let one_of_many = !matches!(kind, AlertKind::ActiveAgents | AlertKind::BackupOld);
+            let one_of_many = !matches!(kind, AlertKind::ActiveAgents | AlertKind::BackupOld | AlertKind::MailStuck);
             assert_eq!(text.contains("hall-1"), one_of_many, "{text}");
         }
     }
     let text = AlertKind::Memory.text(AlertLevel::Critical, 91, thresholds.memory, "hall-1");
-    assert!(
-        text.starts_with("91 % of the memory of hall-1 are used (from 85 % on this is told). No new work"),
-        "{text}"
-    );
+    assert!(text.starts_with("91 % of the memory of hall-1 are used (threshold: 85 %). No new work"), "{text}");
     assert_eq!(AlertKind::BackupOld.title(""), "Backup");
     assert_eq!(AlertKind::Disk.title("hall-1"), "Disk (hall-1)");
     assert_eq!((Unit::Days.of(1), Unit::Hours.of(26)), ("1 day".to_owned(), "26 hours".to_owned()));

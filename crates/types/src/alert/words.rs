@@ -44,11 +44,11 @@ impl AlertKind {
     /// What its figures count.
     pub const fn unit(self) -> Unit {
         match self {
-            Self::Memory | Self::Disk | Self::LogDisk => Unit::Percent,
+            Self::Memory | Self::Disk | Self::DiskFiles | Self::LogDisk => Unit::Percent,
             Self::ActiveAgents | Self::ApiFailures => Unit::Count,
             Self::DatabaseSlow => Unit::Millis,
             Self::BusLost => Unit::Seconds,
-            Self::BackupOld => Unit::Hours,
+            Self::BackupOld | Self::MailStuck => Unit::Hours,
             Self::CleanUpStuck => Unit::Minutes,
             Self::CertificateEnds => Unit::Days,
             Self::KeyRefused | Self::SandboxUnusable => Unit::None,
@@ -60,6 +60,7 @@ impl AlertKind {
         let what = match self {
             Self::Memory => "Memory",
             Self::Disk => "Disk",
+            Self::DiskFiles => "Files on the disk",
             Self::LogDisk => "Disk of the log",
             Self::ActiveAgents => "Agents at work",
             Self::ApiFailures => "Calls to providers",
@@ -67,6 +68,7 @@ impl AlertKind {
             Self::BusLost => "Link between servers",
             Self::BackupOld => "Backup",
             Self::CleanUpStuck => "Clean-up",
+            Self::MailStuck => "Mail",
             Self::CertificateEnds => "Certificate",
             Self::KeyRefused => "Provider key",
             Self::SandboxUnusable => "Sandbox",
@@ -90,39 +92,48 @@ impl AlertKind {
         };
         match self {
             Self::Memory => holds(
-                &format!("{figure} of the memory of {about} are used (from {limit} on this is told)."),
+                &format!("{figure} of the memory of {about} are used (threshold: {limit})."),
                 "Lower the limits of memory or of runs at once, or give the server more memory.",
             ),
             Self::Disk => holds(
-                &format!("{figure} of the disk of {about} are used (from {limit} on this is told)."),
-                "Merge or take back finished work, let what is not needed be tidied away, or give the server a larger disk.",
+                &format!("The disk of {about} is used to {figure} (threshold: {limit})."),
+                "Merge or take back finished work, let what is not needed be tidied away, or give the server a larger disk. The clean-up makes room where worktrees are.",
+            ),
+            Self::DiskFiles => holds(
+                &format!(
+                    "Of the files and folders that the disk of {about} can hold, {figure} are there (threshold: {limit}). When there are all, it is full, whatever it has free."
+                ),
+                "Merge or take back finished work, let what is not needed be tidied away (folders of installed packages are many files), or make the file system anew with more inodes.",
             ),
             Self::LogDisk => format!(
-                "{figure} of the disk that takes the log of {about} are used (from {limit} on this is told). Work goes on when it is full, and lines of the log are lost. Make room there, or let old logs be thrown away."
+                "{figure} of the disk that takes the log ({about}) are used (threshold: {limit}). Work goes on when it is full, and lines of the log are lost. Make room there, or let old logs be thrown away."
             ),
             Self::ActiveAgents => format!(
-                "{figure} agents are at work (from {limit} on this is told). If the servers and the budgets bear that, raise the threshold; else lower the limits of runs at once."
+                "{figure} agents are at work (threshold: {limit}). If the servers and the budgets bear that, raise the threshold; else lower the limits of runs at once."
             ),
             Self::ApiFailures => format!(
-                "{figure} calls from {about} to model providers failed within five minutes (from {limit} on this is told). Look at the providers' status pages and at the network; runs try again by themselves."
+                "{figure} calls from {about} to model providers failed within five minutes (threshold: {limit}). Look at the providers' status pages and at the network; runs try again by themselves."
             ),
             Self::DatabaseSlow => format!(
-                "The database lets {about} wait {figure} for a turn (from {limit} on this is told). Look at the load of its disk and at what else uses it."
+                "The database lets {about} wait {figure} for a turn (threshold: {limit}). Look at the load of its disk and at what else uses it."
             ),
             Self::BusLost => format!(
-                "{about} has not reached the bus for {figure} (from {limit} on this is told). Work goes on, and pages hear of it later. Look whether Redis runs and can be reached."
+                "{about} has not reached the bus for {figure} (threshold: {limit}). Work goes on, and pages hear of it later. Look whether Redis runs and can be reached."
             ),
             Self::BackupOld => format!(
-                "The latest good backup is {figure} old (from {limit} on this is told). Look at why the last one failed, or make one now."
+                "The latest good backup, or the latest that was restored to look at it, is {figure} old (threshold: {limit}). The page Backups says why later ones failed, are not sound, or could not be looked at."
             ),
             Self::CleanUpStuck => format!(
-                "The clean-up of {about} has not come through for {figure} (from {limit} on this is told). The server's log says why."
+                "The clean-up of {about} has not come through for {figure} (threshold: {limit}). The server's log says why."
+            ),
+            Self::MailStuck => format!(
+                "For {figure} no mail has come to the mail server, or it takes none (threshold: {limit}); each is given up a day after it was written. The page Team says what went wrong: look at the mail server's address and password, and at the network."
             ),
             Self::CertificateEnds if value == 0 => format!(
                 "The certificate of {about} has ended, or ends today: browsers refuse to open the page. Renew it, and look at why it was not renewed."
             ),
             Self::CertificateEnds => format!(
-                "The certificate of {about} ends in {figure} (from {limit} on this is told). Look at why it was not renewed."
+                "The certificate of {about} ends in {figure} (threshold: {limit}). Look at why it was not renewed."
             ),
             Self::KeyRefused => match critical {
                 true => format!(

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::plain::plain;
 use super::words::words;
 use super::{KnowledgeSnippet, SnippetMark};
 
@@ -9,12 +10,15 @@ use super::{KnowledgeSnippet, SnippetMark};
 const LENGTH: usize = 180;
 /// Characters before the first word that is marked.
 const BEFORE: usize = 40;
-/// Bytes of a text that are looked through.
+/// Bytes of a text that are looked through; and such of which only the beginning is shown.
 const LOOKED_THROUGH: usize = 20_000;
+const BEGINNING: usize = 4_000;
 
-/// The part of `text` in which most of these words stand, the rarest first; its beginning where none does.
+/// The part of a Markdown text in which most of these words stand, the rarest first; its beginning where none does. It comes
+/// without the marks of Markdown: people and agents read it, and nothing draws it.
 pub fn snippet(text: &str, wanted: &HashSet<&str>) -> KnowledgeSnippet {
-    let text = &text[..floor(text, LOOKED_THROUGH)];
+    let looked_through = if wanted.is_empty() { BEGINNING } else { LOOKED_THROUGH };
+    let text = &plain(&text[..floor(text, looked_through)]);
     let hits: Vec<(usize, usize, String)> = words(text)
         .into_iter()
         .filter(|word| wanted.contains(word.text.as_str()))

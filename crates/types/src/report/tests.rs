@@ -297,6 +297,7 @@ fn card(project: ProjectId, number: i64, outcome: Outcome, cost_micros: i64) -> 
         number,
         title: String::new(),
         outcome,
+        changed_nothing: false,
         problem: None,
         reason: None,
         until: None,
@@ -371,7 +372,7 @@ fn what_a_run_is_put_off_for_is_told_as_what_it_is() {
     ];
     for (awaits, reason, span, outcome, needs, rests) in all {
         assert_eq!(told(awaits, reason), (span, outcome, needs, rests), "{awaits:?}");
-        assert!(outcome.next().is_some(), "{outcome:?}");
+        assert!(outcome.next(false).is_some(), "{outcome:?}");
     }
     let body = ReportBody::of(
         vec![

@@ -192,13 +192,31 @@ pub struct ExecutionTask {
     pub cost_micros: i64,
 }
 
-/// A step as members see it.
+/// A step as members see it, without its texts: what it was given and gave is had by its own address, as a [`StepState`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StepView {
-    /// How far it is.
-    #[serde(flatten)]
-    pub state: StepState,
+    /// Its place: the ids of the steps that it is in and its own, with dots between them; a loop's with the round, as in
+    /// `improve@2.review`.
+    pub key: String,
+    /// The step of the system.
+    pub step_id: String,
+    /// What it does.
+    pub kind: StepKind,
+    /// Where it stands.
+    pub status: SystemStepStatus,
+    /// Counts its tries, from 1.
+    pub attempt: i64,
+    /// Rounds begun of a loop; how often a person sent work back; how often an agent's answer was, because of its form.
+    pub rounds: i64,
+    /// When it is ended if it has not ended before and its agents work until then; nothing while none of them works.
+    pub deadline: Option<DateTime>,
+    /// When it is tried again.
+    pub retry_at: Option<DateTime>,
+    /// When it began.
+    pub started_at: DateTime,
+    /// When it ended.
+    pub ended_at: Option<DateTime>,
     /// The agents that worked for it, by tries.
     pub tasks: Vec<ExecutionTask>,
     /// Tokens of all its tries.
@@ -207,7 +225,32 @@ pub struct StepView {
     pub cost_micros: i64,
 }
 
-/// An execution whole.
+impl StepView {
+    /// A step with the agents that worked for it.
+    pub fn new(state: StepState, tasks: Vec<ExecutionTask>) -> Self {
+        let StepState { key, step_id, kind, status, attempt, rounds, deadline, retry_at, started_at, ended_at, .. } =
+            state;
+        let tokens = tasks.iter().map(|task| task.tokens).sum();
+        let cost_micros = tasks.iter().map(|task| task.cost_micros).sum();
+        Self {
+            key,
+            step_id,
+            kind,
+            status,
+            attempt,
+            rounds,
+            deadline,
+            retry_at,
+            started_at,
+            ended_at,
+            tasks,
+            tokens,
+            cost_micros,
+        }
+    }
+}
+
+/// An execution, with how its steps stand.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecutionView {

@@ -36,6 +36,8 @@ pub struct WorktreeUse {
     pub unused_since: DateTime,
     /// Who is in it.
     pub in_use: Occupied,
+    /// Whether its work never goes on: it is merged, taken back, begun anew or deleted.
+    pub over: bool,
     /// Why what it holds could not be put on a ref; it stays until that works.
     pub unsaved: Option<String>,
 }
@@ -174,6 +176,8 @@ pub struct DiskReport {
     pub at: DateTime,
     /// The disk that holds worktrees, if it could be looked at.
     pub disk: Option<Used>,
+    /// The files and folders that it can hold, and those that it does; absent where it makes places for them as they are needed.
+    pub disk_files: Option<Used>,
     /// Bytes of each kind, also of what is not listed.
     pub bytes: DiskBytes,
     /// The largest first, as all lists here but the plan's, and a bounded number.

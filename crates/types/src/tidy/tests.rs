@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::reading::Used;
 
 const NOW: i64 = 1_800_000_000;
 
@@ -21,6 +22,7 @@ fn one(number: u128, ago_minutes: i64, bytes: u64) -> WorktreeFacts {
         deleted: false,
         unused_since: at(ago_minutes),
         bytes,
+        files: bytes,
         in_use: Occupied::Nobody,
         unsaved: false,
     }
@@ -62,7 +64,7 @@ fn a_full_disk_takes_the_longest_unused_until_there_is_room() {
     let rules = Retention::default();
     let all = [one(1, 300, 10), one(2, 900, 10), one(3, 30, 500), one(4, 600, 10)];
     let gone = |used| {
-        let disk = Used { used, total: 1_000 };
+        let disk = Room { bytes: Used { used, total: 1_000 }, files: None };
         worktrees_to_go(&all, Some(disk), &rules, now()).iter().map(|one| one.run_id.0.as_u128()).collect::<Vec<_>>()
     };
     assert_eq!(gone(749), [] as [u128; 0]);
@@ -70,6 +72,14 @@ fn a_full_disk_takes_the_longest_unused_until_there_is_room() {
     assert_eq!(gone(760), [2, 4]);
     // The third was used half an hour ago.
     assert_eq!(gone(990), [2, 4, 1]);
+
+    // A disk that can hold no more files is as full.
+    let of_files = |used| {
+        let disk = Room { bytes: Used { used: 1, total: 1_000 }, files: Some(Used { used, total: 1_000 }) };
+        worktrees_to_go(&all, Some(disk), &rules, now()).iter().map(|one| one.run_id.0.as_u128()).collect::<Vec<_>>()
+    };
+    assert_eq!(of_files(749), [] as [u128; 0]);
+    assert_eq!(of_files(760), [2, 4]);
 }
 
 #[test]
@@ -135,7 +145,7 @@ proptest! {
     fn nothing_goes_that_is_used_or_not_on_a_ref_and_no_more_than_needed(
         all in prop::collection::vec(facts(), 0..40), used in 0_i64..12_000, rules in rules(),
     ) {
-        let disk = Used { used, total: 10_000 };
+        let disk = Room { bytes: Used { used, total: 10_000 }, files: None };
         let gone = worktrees_to_go(&all, Some(disk), &rules, now());
         let of = |going: &WorktreeGoing| all.iter().find(|one| one.run == going.run_id).unwrap();
         for going in &gone {
@@ -166,10 +176,10 @@ proptest! {
         // It stops when there is room: without the last one there was none.
         let freed = |most: usize| gone.iter().take(most).map(|going| going.bytes).sum::<u64>();
         if !forced.is_empty() {
-            prop_assert!(disk.without(freed(gone.len() - 1)).is_over(percent));
+            prop_assert!(disk.without(freed(gone.len() - 1), 0).is_over(percent));
         }
         // And it goes on while there is none and something could go.
-        if disk.without(freed(gone.len())).is_over(percent) {
+        if disk.without(freed(gone.len()), 0).is_over(percent) {
             prop_assert!(all.iter().filter(stays).all(|one| !could(&one)));
         }
     }

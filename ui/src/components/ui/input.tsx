@@ -39,7 +39,11 @@ export function Field({
   const onInvalid = (event: SyntheticEvent) => {
     const control = event.target as Control;
     event.preventDefault();
-    setFault(control.validity.valueMissing ? t.common.needed : control.validationMessage);
+    const { valueMissing, patternMismatch } = control.validity;
+    // What fits a pattern, the field's title says.
+    setFault(
+      valueMissing ? t.common.needed : (patternMismatch && control.title) || control.validationMessage,
+    );
     if (control.form?.querySelector("input:invalid, textarea:invalid, select:invalid") === control)
       control.focus();
   };

@@ -12,9 +12,11 @@ import { Confirm } from "@/components/ui/dialog";
 import { toast } from "@/components/ui/toast";
 import { Tooltip } from "@/components/ui/tooltip";
 import { useFeatureAction } from "@/features/actions";
+import { sayingOf } from "@/features/feature/live/tools";
 import { systemsApi } from "@/features/systems/api";
 import { exactMoney, money } from "@/lib/format";
 import { Elapsed } from "@/lib/time";
+import { useDoing } from "@/live/doing";
 import { agents as words } from "./strings";
 
 /** What is at work without a card: each in a row, with the way to it. */
@@ -53,6 +55,8 @@ function Row({
   project: string;
   member: { id: string; name: string; avatar: string | null } | undefined;
 }) {
+  const now = useDoing(run.runId);
+  const doing = now && sayingOf({ tool: now.tool, input: now.input, state: "running" });
   return (
     <li className="relative flex items-center gap-3 px-4 py-2.5 text-sm hover:bg-hover">
       <KindIcon run={run} />
@@ -63,6 +67,11 @@ function Row({
         <p className="num truncate text-faint text-xs">
           {kindOf(run)} · {project} · {run.model}
         </p>
+        {doing && (
+          <p className="truncate text-muted text-xs">
+            {doing.verb} {doing.target !== "" && <code className="font-mono">{doing.target}</code>}
+          </p>
+        )}
       </div>
       <p className="num hidden shrink-0 gap-4 text-xs sm:flex">
         {run.startedAt && <Elapsed since={run.startedAt} />}

@@ -4,6 +4,7 @@ import type { AlertKind, AlertLevel, Thresholds } from "@/api/types";
 export const kind: Record<AlertKind, string> = {
   memory: "Memory",
   disk: "Disk",
+  "disk-files": "Files on the disk",
   "log-disk": "Disk of the log",
   "active-agents": "Agents at work",
   "api-failures": "Calls to providers",
@@ -11,6 +12,7 @@ export const kind: Record<AlertKind, string> = {
   "bus-lost": "Link between servers",
   "backup-old": "Backup",
   "clean-up-stuck": "Clean-up",
+  "mail-stuck": "Mail",
   "certificate-ends": "Certificate",
   "key-refused": "Provider key",
   "sandbox-unusable": "Sandbox",
@@ -24,6 +26,7 @@ const many = (one: string) => (value: number) => (value === 1 ? `1 ${one}` : `${
 export const figure: Record<AlertKind, ((value: number) => string) | null> = {
   memory: (value) => `${value} %`,
   disk: (value) => `${value} %`,
+  "disk-files": (value) => `${value} %`,
   "log-disk": (value) => `${value} %`,
   "active-agents": String,
   "api-failures": String,
@@ -31,6 +34,7 @@ export const figure: Record<AlertKind, ((value: number) => string) | null> = {
   "bus-lost": many("second"),
   "backup-old": many("hour"),
   "clean-up-stuck": many("minute"),
+  "mail-stuck": many("hour"),
   "certificate-ends": many("day"),
   "key-refused": null,
   "sandbox-unusable": null,
@@ -43,8 +47,8 @@ export const thresholds: Record<keyof Thresholds, { label: string; help: string 
     help: "Percent that are used. When it is critical, no work begins.",
   },
   disk: {
-    label: "Disk of a server",
-    help: "Percent that are used where the data folder is, or the log. When the first is critical, no work begins.",
+    label: "Disks of a server",
+    help: "Percent that are used of each, or of the files that it can hold. When one is critical, no work begins; that of the log keeps none.",
   },
   activeAgents: { label: "Agents at work", help: "In the whole team." },
   apiFailures: { label: "Failed calls to providers", help: "Within five minutes, on one server." },
@@ -52,6 +56,7 @@ export const thresholds: Record<keyof Thresholds, { label: string; help: string 
   busSeconds: { label: "Link between servers lost", help: "Seconds since." },
   backupHours: { label: "Old backup", help: "Hours since the latest good one." },
   cleanUpMinutes: { label: "Clean-up stuck", help: "Minutes since it came through." },
+  mailHours: { label: "Mail stuck", help: "Hours since mails come no further." },
   certificateDays: { label: "Certificate near its end", help: "Days that are left: less is worse." },
 };
 

@@ -92,7 +92,7 @@ export const action: Record<AuditAction, string> = {
   "project-secret.delete": "Deleted a project's secret",
   "project.clear-caches": "Cleared a project's caches",
   "operation.tidy": "Let the server tidy up",
-  "operation.remove-orphans": "Removed from the disk what belonged to nothing",
+  "operation.remove-orphans": "Removed leftovers from the disk",
   "feature.create": "Wrote a card",
   "feature.change": "Changed a card",
   "feature.delete": "Deleted a card",

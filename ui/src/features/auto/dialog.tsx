@@ -12,6 +12,7 @@ import { Field, Input } from "@/components/ui/input";
 import { Radios } from "@/components/ui/radios";
 import { Select } from "@/components/ui/select";
 import { Switch } from "@/components/ui/switch";
+import { TimeInput } from "@/components/ui/time-input";
 import { toast } from "@/components/ui/toast";
 import { cn } from "@/lib/cn";
 import { timeZones } from "@/lib/format";
@@ -118,20 +119,10 @@ export default function AutoModeDialog({ order, onClose }: { order: AutoMode; on
             </fieldset>
             <div className="grid gap-4 sm:grid-cols-[1fr_1fr_2fr]">
               <Field label={auto.from}>
-                <Input
-                  type="time"
-                  required
-                  value={from}
-                  onChange={(event) => setFrom(event.target.value.slice(0, 5))}
-                />
+                <TimeInput value={from} onChange={setFrom} />
               </Field>
               <Field label={auto.until}>
-                <Input
-                  type="time"
-                  required
-                  value={until}
-                  onChange={(event) => setUntil(event.target.value.slice(0, 5))}
-                />
+                <TimeInput value={until} onChange={setUntil} />
               </Field>
               <Field label={auto.zone}>
                 <Input

@@ -18,6 +18,7 @@ const one = (of: Partial<Backup>): Backup => ({
   verifyProblem: null,
   parent: null,
   unchecked: null,
+  gone: false,
   unsoundBelow: null,
   ...of,
 });
@@ -29,6 +30,7 @@ const view = (items: Backup[], destination: string | null = "/backups"): Backups
   lastGoodAt: null,
   lastGoodUnchecked: null,
   items,
+  earlierUnsound: [],
 });
 
 test("what ended last says how backups stand, and one under way says nothing yet", () => {

@@ -25,6 +25,9 @@ export const words = {
   notSealed: "Not sealed: whoever reads that place reads them",
   keys: "The keys that seal secrets are in none of them. Keep copies of `keys/` elsewhere: without them, members put their provider keys in place again.",
   list: "The latest",
+  earlier: "Earlier ones that are not sound",
+  earlierText: "Something wrong was found in them, or in one that they build on.",
+  gone: "no longer there",
   cause: {
     schedule: "By itself",
     member: "Asked for",

@@ -56,6 +56,7 @@ export const consentWords = {
   lead: "It wants to act as you in this team.",
   as: (name: string, email: string) => `You are ${name} (${email}).`,
   says: "Nobody has checked what it calls itself. Allow it only if you have just begun to connect it.",
+  unchecked: "Nobody has checked what it calls itself.",
   leads: (to: string) => `It gets its answer at ${to}.`,
   may: "It may",
   allow: "Allow",
@@ -64,4 +65,8 @@ export const consentWords = {
   brokenTitle: "This cannot be connected",
   brokenLead: "Nothing was allowed. Begin again in the program that sent you here.",
   noScope: "It asks for nothing that your role could allow.",
+  wrongLead: (name: string) => `“${name}” asks in a way that cannot be answered. Nothing was allowed.`,
+  wrong: (why: string) => `What is wrong: ${why}.`,
+  mend: "Bring the program up to date, or add this server to it anew. If that does not help, tell those who make it what is wrong.",
+  tell: "Go back and let it know",
 } as const;

@@ -55,6 +55,14 @@ export const d = {
   staying: "Stays until somebody looks at it",
   stayingLead:
     "What these worktrees hold could not be put on a ref, so that no clean-up takes them away. Each half hour it is tried again.",
+  giveUp: "Let it go",
+  giveUpOf: (title: string) => `Let it go: ${title}`,
+  giveUpTitle: "Let this worktree go?",
+  giveUpText:
+    "Its work is over. What can be kept of what was left in it is put on a ref; the files that are too large are deleted, and nobody can bring them back.",
+  givenUp: "The worktree is gone.",
+  files: (used: string, total: string, percent: string) =>
+    `Of the files and folders that it can hold, ${used} of ${total} are there, ${percent}`,
   plan: "What goes next",
   planLead:
     "Every half hour this is done by itself. Work is put on a ref first, and comes back when somebody goes on with it.",
@@ -119,8 +127,13 @@ export const d = {
     },
     snapshotDays: {
       label: "Snapshots",
-      help: "The states between the turns of merged work. The work itself stays on its branch.",
+      help: "The files of merged work as they were after each turn. The work itself stays on its branch.",
     },
+    leftDays: {
+      label: "What was left beside work that is over",
+      help: "What nobody had made a part of the work in its worktree. No branch holds it.",
+    },
+    deletedCardDays: { label: "Files of deleted cards", help: "" },
     archivedProjectDays: {
       label: "Repositories of archived projects",
       help: "With all branches in them. Nobody can bring them back.",

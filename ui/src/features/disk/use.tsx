@@ -1,11 +1,19 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { CircleCheck, LoaderCircle, TriangleAlert } from "lucide-react";
+import { useState } from "react";
+import { api } from "@/api/calls";
+import { asApiError } from "@/api/error";
+import { keys } from "@/api/keys";
 import type { DiskReport, DiskStanding, Retention } from "@/api/types";
 import { Section } from "@/components/page";
+import { Button } from "@/components/ui/button";
+import { Confirm } from "@/components/ui/dialog";
+import { toast } from "@/components/ui/toast";
 import { cn } from "@/lib/cn";
-import { bytes } from "@/lib/format";
+import { bytes, count } from "@/lib/format";
 import { Time } from "@/lib/time";
 import { d } from "./strings";
-import { shares } from "./sums";
+import { shares, type Worktree } from "./sums";
 import { WorkName } from "./work-name";
 
 const COLORS = {
@@ -17,12 +25,15 @@ const COLORS = {
   rest: "bg-line-strong",
 } as const;
 
+const percentOf = ({ used, total }: { used: number; total: number }) =>
+  total > 0 ? `${Math.round((used / total) * 100)} %` : "";
+
 /** How full the disk is, and of what. */
 export function DiskUse({ report, retention }: { report: DiskReport; retention: Retention | undefined }) {
   const parts = shares(report);
-  const { disk } = report;
+  const { disk, diskFiles: files } = report;
   const limit = retention?.diskPercent ?? null;
-  const percent = disk && disk.total > 0 ? `${Math.round((disk.used / disk.total) * 100)} %` : "";
+  const percent = disk ? percentOf(disk) : "";
   return (
     <Section id="use" title={d.use}>
       <div className="rounded-xl border border-line bg-surface p-4 shadow-card">
@@ -30,6 +41,11 @@ export function DiskUse({ report, retention }: { report: DiskReport; retention: 
           {disk ? d.full(bytes(disk.used), bytes(disk.total), percent) : d.noDisk}
           {disk && limit !== null && <span className="text-muted"> {d.above(limit)}</span>}
         </p>
+        {files && (
+          <p className="mb-3 text-muted text-sm">
+            {d.files(count(files.used), count(files.total), percentOf(files))}
+          </p>
+        )}
         <div aria-hidden className="relative mb-4 flex h-3 overflow-hidden rounded-full bg-hover">
           {parts.map((part) => (
             <div
@@ -64,6 +80,16 @@ export function DiskUse({ report, retention }: { report: DiskReport; retention: 
 /** What no clean-up can take away before somebody says what is to become of it: which work, and which file. */
 export function Staying({ report }: { report: DiskReport }) {
   const staying = report.worktrees.filter((worktree) => worktree.unsaved);
+  const client = useQueryClient();
+  const [asking, setAsking] = useState<Worktree | null>(null);
+  const giveUp = useMutation({
+    mutationFn: (runId: string) => api.removeOrphans([`worktrees/${runId}`]),
+    onSuccess: async () => {
+      toast.done(d.givenUp);
+      await client.invalidateQueries({ queryKey: keys.disk });
+    },
+    onError: (error) => toast.error(undefined, asApiError(error)),
+  });
   if (staying.length === 0) return null;
   return (
     <section aria-label={d.staying} className="mb-7 flex gap-3 rounded-xl bg-amber-soft p-4 text-sm">
@@ -75,10 +101,30 @@ export function Staying({ report }: { report: DiskReport }) {
           {staying.map((worktree) => (
             <li key={worktree.runId} className="break-words">
               <WorkName worktree={worktree} />: {worktree.unsaved}
+              {worktree.over && (
+                <Button
+                  size="sm"
+                  className="ml-2"
+                  aria-label={d.giveUpOf(worktree.title)}
+                  onClick={() => setAsking(worktree)}
+                >
+                  {d.giveUp}
+                </Button>
+              )}
             </li>
           ))}
         </ul>
       </div>
+      <Confirm
+        open={asking !== null}
+        onOpenChange={() => setAsking(null)}
+        title={d.giveUpTitle}
+        confirm={d.giveUp}
+        danger
+        onConfirm={() => (asking === null ? undefined : giveUp.mutateAsync(asking.runId))}
+      >
+        {d.giveUpText}
+      </Confirm>
     </section>
   );
 }

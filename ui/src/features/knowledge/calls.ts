@@ -74,6 +74,9 @@ export function hitOf(item: Item): Hit {
     tags: item.tags,
     type: item.kind === "blueprint" ? item.category : item.type,
     review: learning?.review ?? "accepted",
+    ...(item.kind === "blueprint" ? { status: item.status } : {}),
+    createdBy: item.createdBy,
+    origin: item.origin,
     updatedAt: item.updatedAt,
     applicationCount: learning?.applicationCount ?? 0,
     successCount: learning?.successCount ?? 0,
@@ -89,18 +92,8 @@ export const fileUrl = (id: string) => address(`knowledge/items/${id}/markdown`,
 /** Every request that the pages of the hub make, one function each. */
 export const hub = {
   /** A page of what a search finds, the best first, or of all there is, the latest change first. */
-  search: async (
-    { kind, ...asked }: Asked,
-    after: string | undefined,
-    signal?: AbortSignal,
-  ): Promise<Page<Hit>> => {
-    if (kind === undefined || asked.q !== undefined) {
-      const found = await get<Page<Hit>>("knowledge/search", { ...asked, kind, after, limit: FOUND }, signal);
-      return { items: found.items, next: found.next ?? null };
-    }
-    const page = await get<Page<Item>>(all(kind), { ...asked, after, limit: LISTED }, signal);
-    return { items: page.items.map(hitOf), next: page.next };
-  },
+  search: (asked: Asked, after: string | undefined, signal?: AbortSignal) =>
+    get<Page<Hit>>("knowledge/search", { ...asked, after, limit: FOUND }, signal),
   deleted: async (after: string | undefined, signal?: AbortSignal): Promise<Page<Hit>> => {
     const page = await get<Page<Item>>("knowledge/deleted", { after, limit: LISTED }, signal);
     return { items: page.items.map(hitOf), next: page.next };

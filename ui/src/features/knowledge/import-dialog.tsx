@@ -1,4 +1,4 @@
-import { FileText, Upload } from "lucide-react";
+import { Upload } from "lucide-react";
 import { type RefObject, useRef, useState } from "react";
 import { type ApiError, asApiError } from "@/api/error";
 import { queryClient } from "@/app/query-client";
@@ -10,8 +10,9 @@ import { cn } from "@/lib/cn";
 import { type Chosen, type Dropped, readChosen } from "./archive";
 import { hub } from "./calls";
 import { chosenOf, droppedOf } from "./chosen";
+import { ImportFiles } from "./import-files";
 import { ImportReport } from "./import-report";
-import { type Imported, importing } from "./importing";
+import { Faulty, type FaultyFile, type Imported, importing } from "./importing";
 import { words } from "./strings";
 
 const m = words.move;
@@ -31,6 +32,7 @@ export default function ImportDialog({
   const [error, setError] = useState<ApiError | null>(null);
   const [done, setDone] = useState<Imported | null>(null);
   const [others, setOthers] = useState<string[]>([]);
+  const [faulty, setFaulty] = useState<FaultyFile[]>([]);
   const picker = useRef<HTMLInputElement>(null);
   const folders = useRef<HTMLInputElement>(null);
 
@@ -39,26 +41,36 @@ export default function ImportDialog({
     setDone(null);
     try {
       const read = await readChosen(await chosen);
-      setFiles((before) => [...before, ...read.files]);
+      // What was mended comes in place of what was faulty.
+      const mended = faulty.filter((one) => read.files.some((file) => file.name === one.file.name));
+      setFaulty(faulty.filter((one) => !mended.includes(one)));
+      setFiles((before) => [
+        ...before.filter((file) => !mended.some((one) => one.file === file)),
+        ...read.files,
+      ]);
       setOthers(read.others);
       announce(m.chosen(read.files.length));
     } catch (cause) {
       setError(asApiError(cause));
     }
   };
+  const sound = files.filter((file) => !faulty.some((one) => one.file === file));
   const send = async (anyway: boolean) => {
     setBusy(true);
     setError(null);
     setOthers([]);
+    setFaulty([]);
+    setFiles(sound);
     try {
-      for await (const told of importing(files, anyway, hub.import)) {
+      for await (const told of importing(sound, anyway, hub.import)) {
         setDone(told);
         // What came in is not sent again with the rest: without an id in its file it would come in twice.
         setFiles([...[...told.skipped, ...told.failed].map(({ file }) => file), ...told.left]);
         announce(m.done(told.created, told.updated, told.unchanged));
       }
     } catch (cause) {
-      setError(asApiError(cause));
+      if (cause instanceof Faulty) setFaulty(cause.files);
+      else setError(asApiError(cause));
     } finally {
       setBusy(false);
       void queryClient.invalidateQueries({ queryKey: ["knowledge"] });
@@ -75,7 +87,14 @@ export default function ImportDialog({
       footer={
         <>
           {files.length > 0 && (
-            <Button variant="ghost" disabled={busy} onClick={() => setFiles([])}>
+            <Button
+              variant="ghost"
+              disabled={busy}
+              onClick={() => {
+                setFiles([]);
+                setFaulty([]);
+              }}
+            >
               {m.clear}
             </Button>
           )}
@@ -87,10 +106,10 @@ export default function ImportDialog({
           <Button
             variant="primary"
             busy={busy}
-            disabled={files.length === 0 || alike}
+            disabled={sound.length === 0 || alike}
             onClick={() => void send(false)}
           >
-            {m.go(files.length)}
+            {faulty.length > 0 && sound.length > 0 ? m.goOthers(sound.length) : m.go(files.length)}
           </Button>
         </>
       }
@@ -126,18 +145,20 @@ export default function ImportDialog({
           <Picker label={m.choose} ref={picker} onChosen={(chosen) => void add(chosen)} />
           <Picker label={m.chooseFolder} ref={folders} folder onChosen={(chosen) => void add(chosen)} />
         </div>
-        {files.length > 0 && (
-          <ul className="flex flex-col gap-1 text-sm">
-            {files.slice(0, SHOWN).map((file, at) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: two files may have the same name
-              <li key={at} className="flex min-w-0 items-center gap-2">
-                <FileText aria-hidden className="size-4 shrink-0 text-faint" />
-                <span className="truncate">{file.name}</span>
-              </li>
-            ))}
-            {files.length > SHOWN && <li className="text-faint">{m.andMore(files.length - SHOWN)}</li>}
-          </ul>
+        {faulty.length > 0 && (
+          <p role="alert" className="rounded-md bg-red-soft px-3 py-2 text-red text-sm">
+            {m.faulty(faulty.length)}
+          </p>
         )}
+        <ImportFiles
+          files={files}
+          faulty={faulty}
+          busy={busy}
+          onRemove={(gone) => {
+            setFiles((before) => before.filter((file) => file !== gone));
+            setFaulty((before) => before.filter(({ file }) => file !== gone));
+          }}
+        />
         {others.length > 0 && (
           <p role="status" className="text-faint text-sm [overflow-wrap:anywhere]">
             {m.others} {others.slice(0, SHOWN).join(", ")}

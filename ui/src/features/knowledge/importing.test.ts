@@ -1,7 +1,8 @@
 // @vitest-environment node
 import { expect, it } from "vitest";
+import { ApiError } from "@/api/error";
 import { type Dropped, untar } from "./archive";
-import { importing } from "./importing";
+import { Faulty, importing } from "./importing";
 import type { ImportReport } from "./types";
 
 const NOTHING: ImportReport = {
@@ -65,4 +66,28 @@ it("tells of each part before the next is sent, so that a failure takes nothing 
   expect(first.value?.left.map(({ name }: Dropped) => name)).toEqual(["1000.md", "1001.md"]);
   expect(first.value?.skipped.map(({ file }: { file: Dropped }) => file.name)).toEqual(["1.md"]);
   await expect(parts.next()).rejects.toThrow("away");
+});
+
+it("tells of every faulty file by its own name", async () => {
+  const faulty = [
+    { file: "00002-1.md", why: "tags: write a list of words" },
+    { file: "00004-3.md", why: "the file is no UTF-8 text" },
+  ];
+  const refused = new ApiError({
+    status: 422,
+    code: "invalid",
+    detail: "Files are faulty.",
+    extras: { faulty },
+  });
+  const thrown = await last(importing(files(5), false, () => Promise.reject(refused))).catch(
+    (cause) => cause,
+  );
+  expect(thrown).toBeInstanceOf(Faulty);
+  expect((thrown as Faulty).files.map(({ file, why }) => [file.name, why])).toEqual([
+    ["1.md", "tags: write a list of words"],
+    ["3.md", "the file is no UTF-8 text"],
+  ]);
+  // Another problem stays what it is.
+  const away = new ApiError({ status: 0, code: "offline", detail: "Away." });
+  await expect(last(importing(files(1), false, () => Promise.reject(away)))).rejects.toBe(away);
 });

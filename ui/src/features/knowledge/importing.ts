@@ -1,4 +1,5 @@
 // Bringing files in: what the server takes at once, one part after the other.
+import { ApiError } from "@/api/error";
 import { type Dropped, namedIn, partsOf, tarOf } from "./archive";
 import type { ImportReport, Similar } from "./types";
 
@@ -14,6 +15,22 @@ export interface Imported {
   unrelated: Dropped[];
   /** They are yet to be sent. */
   left: Dropped[];
+}
+
+/** A file that cannot come in, and why. */
+export interface FaultyFile {
+  file: Dropped;
+  why: string;
+}
+
+/** Some files are faulty, so that none of those that were sent with them came in. */
+export class Faulty extends Error {
+  readonly files: FaultyFile[];
+
+  constructor(files: FaultyFile[]) {
+    super(`${files.length} faulty`);
+    this.files = files;
+  }
 }
 
 type Send = (archive: Blob, anyway: boolean) => Promise<ImportReport>;
@@ -35,7 +52,7 @@ export async function* importing(
     left: [...files],
   };
   for (const [at, part] of parts.entries()) {
-    const report = await send(tarOf(part), anyway);
+    const report = await sent(part, anyway, send);
     done = {
       created: done.created + report.created.length,
       updated: done.updated + report.updated.length,
@@ -58,6 +75,17 @@ export async function* importing(
       unrelated: done.unrelated.filter((file) => !part.includes(file) || still.includes(file)),
     };
     yield done;
+  }
+}
+
+/** Sends a part; what the server has against its files is told of them by their own names. */
+async function sent(part: readonly Dropped[], anyway: boolean, send: Send): Promise<ImportReport> {
+  try {
+    return await send(tarOf(part), anyway);
+  } catch (cause) {
+    const told = cause instanceof ApiError ? cause.extras.faulty : undefined;
+    const faulty = Array.isArray(told) ? named(part, told as { file: string; why: string }[]) : [];
+    throw faulty.length === 0 ? cause : new Faulty(faulty);
   }
 }
 

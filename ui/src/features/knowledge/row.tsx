@@ -2,9 +2,11 @@ import { Link } from "@tanstack/react-router";
 import { Tag } from "lucide-react";
 import { cn } from "@/lib/cn";
 import { Time } from "@/lib/time";
-import { KindIcon, ReviewBadge, typeName } from "./kind";
+import { KindSign, ReviewBadge, StatusBadge, typeName } from "./kind";
+import * as labels from "./labels";
 import { useFresh } from "./live";
 import { Marked } from "./marked";
+import { useName } from "./people";
 import { pluralOf } from "./search";
 import { words } from "./strings";
 import type { Hit } from "./types";
@@ -12,6 +14,7 @@ import type { Hit } from "./types";
 /** One item in the list. */
 export function Row({ hit, onTag }: { hit: Hit; onTag?: (tag: string) => void }) {
   const fresh = useFresh(hit.id);
+  const name = useName();
   const { snippet } = hit;
   return (
     <li
@@ -20,7 +23,7 @@ export function Row({ hit, onTag }: { hit: Hit; onTag?: (tag: string) => void })
         fresh && "bg-accent-soft/60",
       )}
     >
-      <KindIcon kind={hit.kind} className="mt-0.5" />
+      <KindSign kind={hit.kind} className="mt-0.5" />
       <div className="min-w-0 flex-1">
         <div className="flex flex-wrap items-baseline gap-x-2 gap-y-0.5">
           <h2 className="min-w-0 font-medium text-sm">
@@ -34,6 +37,8 @@ export function Row({ hit, onTag }: { hit: Hit; onTag?: (tag: string) => void })
             </Link>
           </h2>
           {hit.review !== "accepted" && <ReviewBadge review={hit.review} />}
+          {/* That agents are given it is the rule. */}
+          {hit.status !== undefined && hit.status !== "active" && <StatusBadge status={hit.status} />}
         </div>
         {snippet.marks.length > 0 ? (
           <p className="mt-0.5 line-clamp-2 text-muted text-sm [overflow-wrap:anywhere]">
@@ -47,7 +52,10 @@ export function Row({ hit, onTag }: { hit: Hit; onTag?: (tag: string) => void })
           )
         )}
         <p className="num mt-1 flex flex-wrap items-center gap-x-2.5 gap-y-1 text-faint text-xs">
-          <span>{typeName(hit.kind, hit.type)}</span>
+          <span>
+            {labels.kindName[hit.kind].one} · {typeName(hit.kind, hit.type)}
+          </span>
+          <span>{words.by[hit.origin](name(hit.createdBy))}</span>
           <Time at={hit.updatedAt} />
           {hit.successCount + hit.failureCount > 0 && (
             <span>{words.helped(hit.successCount, hit.successCount + hit.failureCount)}</span>

@@ -61,6 +61,11 @@ export const words = {
   helpedLong: (helped: number, applied: number) =>
     `Applied ${plural(applied, "time")}, helped ${plural(helped, "time")}`,
   somebody: "somebody who left",
+  by: {
+    member: (name: string) => `by ${name}`,
+    agent: (name: string) => `by an agent of ${name}`,
+    token: (name: string) => `by a program of ${name}`,
+  },
   deleted: "Deleted",
   deletedLead: "What was deleted, the latest first. Open an item to restore it.",
   noneDeleted: "Nothing is deleted",
@@ -269,8 +274,8 @@ export const words = {
     gone: "Somebody else decided on it meanwhile.",
     viewer: "You can look, but only members who write in the hub decide.",
     rejectTitle: (title: string) => `Reject ${title}`,
-    rollBack: "Take back all of this run",
-    rollBackAsk: "Take back everything that this run recorded?",
+    rollBack: "Roll back all of this run",
+    rollBackAsk: "Roll back everything that this run recorded?",
     rollBackText:
       "What its agent recorded and is still in the hub is taken out; what members kept of the run in their words stays. It stays in the history and can be restored.",
     rollBackWhy: "Taken back with all that its run recorded.",
@@ -307,6 +312,14 @@ export const words = {
     clear: "Clear",
     andMore: (count: number) => `and ${plural(count, "more file", "more files")}`,
     go: (count: number) => (count === 0 ? "Import" : `Import ${plural(count, "file")}`),
+    goOthers: (count: number) => `Import the ${count === 1 ? "other file" : `other ${count} files`}`,
+    takeOff: (name: string) => `Take ${name} off the list`,
+    takenOff: (name: string) => `${name} is off the list`,
+    files: "Files to import",
+    faulty: (count: number) =>
+      count === 1
+        ? "Nothing came in, because a file is faulty. Mend it and choose it again, or import the others without it."
+        : `Nothing came in, because ${count} files are faulty. Mend them and choose them again, or import the others without them.`,
     anyway: "Import those, too",
     done: (created: number, updated: number, unchanged: number) =>
       `${created} written, ${updated} changed, ${unchanged} as they were`,

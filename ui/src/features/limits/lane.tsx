@@ -2,11 +2,11 @@ import { useMe, useMembers } from "@/api/queries";
 import type { RateLimit } from "@/api/types";
 import { Badge } from "@/components/ui/badge";
 import { Countdown } from "@/features/feature/live/Divider";
+import { percent } from "@/features/operation/show";
 import { cn } from "@/lib/cn";
 import { count, duration, timeOfDay } from "@/lib/format";
 import { l } from "./strings";
 
-const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
 const seconds = (value: number) => (value < 0.05 ? "–" : duration(value * 1_000));
 
 /** How the limits of one key stand, for the models that share them. */
@@ -86,7 +86,7 @@ export function Lane({ item }: { item: RateLimit }) {
             [l.queued, count(state.queued)],
             [l.atOnce, count(state.concurrency)],
             [l.floor, percent(state.floor)],
-            [l.fairness, state.fairness.toFixed(2)],
+            [l.fairness, percent(state.fairness), l.help.fairness],
           ]}
         />
         <Facts
@@ -194,14 +194,17 @@ function Table({
   );
 }
 
-function Facts({ title, facts }: { title: string; facts: [name: string, value: string][] }) {
+function Facts({ title, facts }: { title: string; facts: [name: string, value: string, help?: string][] }) {
   return (
     <div>
       <h3 className="mb-1 text-faint text-xs">{title}</h3>
       <dl className="num grid grid-cols-[auto_1fr] gap-x-6 gap-y-0.5 text-sm">
-        {facts.map(([name, value]) => (
+        {facts.map(([name, value, help]) => (
           <div key={name} className="contents">
-            <dt className="text-muted">{name}</dt>
+            <dt className="text-muted" title={help}>
+              {name}
+              {help && <span className="sr-only"> ({help})</span>}
+            </dt>
             <dd className="text-right sm:text-left">{value}</dd>
           </div>
         ))}

@@ -15,6 +15,7 @@ import { t } from "@/strings";
 import {
   draftOf,
   emptyValue,
+  moved,
   proposedDraft,
   type ServerFormDraft,
   toChange,
@@ -83,6 +84,7 @@ function ServerForm({
   const [beginning] = useState(given);
   const [draft, setDraft] = useState(beginning);
   const set = (part: Partial<ServerFormDraft>) => setDraft((before) => ({ ...before, ...part }));
+  const move = (to: Parameters<typeof moved>[2]) => setDraft((before) => moved(beginning, before, to));
   const setValue = (key: number, part: Partial<ValueDraft>) =>
     set({ values: draft.values.map((value) => (value.key === key ? { ...value, ...part } : value)) });
   const save = useMutation({
@@ -121,7 +123,7 @@ function ServerForm({
         label={s.form.transport}
         showLabel
         value={draft.kind}
-        onChange={(kind) => set({ kind })}
+        onChange={(kind) => move({ kind })}
         options={[
           { value: "stdio", label: s.form.stdio, help: s.form.stdioHelp },
           { value: "http", label: s.form.http, help: s.form.httpHelp },
@@ -131,7 +133,7 @@ function ServerForm({
         <Field label={s.form.command} error={error?.field("transport.command")}>
           <FieldTextarea
             value={draft.command}
-            onChange={(event) => set({ command: event.target.value.replaceAll("\n", " ") })}
+            onChange={(event) => move({ command: event.target.value.replaceAll("\n", " ") })}
             required
             maxLength={2_000}
             rows={2}
@@ -145,7 +147,7 @@ function ServerForm({
           <Input
             type="url"
             value={draft.url}
-            onChange={(event) => set({ url: event.target.value })}
+            onChange={(event) => move({ url: event.target.value })}
             required
             maxLength={2_000}
             autoComplete="off"

@@ -1,4 +1,12 @@
-import type { McpProposal, McpServer, McpServerChange, McpServerDraft, McpShape, McpTool } from "./queries";
+import type {
+  McpProposal,
+  McpServer,
+  McpServerChange,
+  McpServerDraft,
+  McpServerLine,
+  McpShape,
+  McpToolLine,
+} from "./queries";
 
 /** A variable or header, as it is typed. */
 export interface ValueDraft {
@@ -63,15 +71,32 @@ export function proposedDraft(proposal: McpProposal): ServerFormDraft {
   };
 }
 
+const transportOf = (draft: ServerFormDraft): McpServerDraft["transport"] =>
+  draft.kind === "stdio"
+    ? { kind: "stdio", command: draft.command.trim() }
+    : { kind: "http", url: draft.url.trim() };
+
+/**
+ * The form with another command or address: what was trusted is what was at the former one. Back there, it is as it was; at a new one
+ * a member may say anew that it is trusted.
+ */
+export function moved(
+  beginning: ServerFormDraft,
+  draft: ServerFormDraft,
+  to: Partial<Pick<ServerFormDraft, "kind" | "command" | "url">>,
+): ServerFormDraft {
+  const next = { ...draft, ...to };
+  const place = (of: ServerFormDraft) => JSON.stringify(transportOf(of));
+  if (place(next) === place(draft)) return next;
+  return { ...next, trusted: place(next) === place(beginning) && beginning.trusted };
+}
+
 /** What is sent. What is no number is sent as one that the server refuses, so that the field says why. */
 export function toDraft(draft: ServerFormDraft): McpServerDraft {
   const seconds = Number(draft.seconds.trim());
   return {
     name: draft.name.trim(),
-    transport:
-      draft.kind === "stdio"
-        ? { kind: "stdio", command: draft.command.trim() }
-        : { kind: "http", url: draft.url.trim() },
+    transport: transportOf(draft),
     values: draft.values
       .filter((value) => value.name.trim() !== "" || value.value !== "")
       .map(({ name, value, secret, kept }) => ({
@@ -105,18 +130,18 @@ function sorted(value: unknown): unknown {
 }
 
 /** The tools that wait for somebody to look at them. */
-export const waiting = (tools: McpTool[]): McpTool[] =>
+export const waiting = <Tool extends McpToolLine>(tools: Tool[]): Tool[] =>
   tools.filter((tool) => tool.enabled && (tool.standing === "new" || tool.standing === "changed"));
 
 /** Those among them that can be approved as they are. */
-export const approvable = (tools: McpTool[]): { name: string; hash: string }[] =>
+export const approvable = (tools: McpToolLine[]): { name: string; hash: string }[] =>
   waiting(tools).flatMap(({ name, hash }) => (hash === null ? [] : [{ name, hash }]));
 
 /** Which tools of which servers an agent has: all of a server's where its list is `null`. */
 export type Chosen = Record<string, string[] | null>;
 
 /** The servers of all projects by name, with the tools that any of them has. */
-export function byName(servers: McpServer[], chosen: Chosen): { name: string; tools: string[] }[] {
+export function byName(servers: McpServerLine[], chosen: Chosen): { name: string; tools: string[] }[] {
   const all = new Map<string, Set<string>>();
   for (const [name, tools] of Object.entries(chosen)) all.set(name, new Set(tools ?? []));
   for (const server of servers) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { approvable, byName, draftOf, emptyValue, shapeText, toChange, toDraft } from "./draft";
+import { approvable, byName, draftOf, emptyValue, moved, shapeText, toChange, toDraft } from "./draft";
 import type { McpServer, McpShape, McpTool } from "./queries";
 
 const shape: McpShape = {
@@ -66,6 +66,25 @@ describe("a server in its form", () => {
       values: [{ name: "KEY", secret: true, value: " with spaces " }],
       timeoutSeconds: -1,
     });
+  });
+});
+
+describe("trust", () => {
+  it("stays behind when a server moves, and is given anew by hand", () => {
+    const beginning = draftOf({ ...server, trusted: true });
+    const there = moved(beginning, beginning, { url: "https://elsewhere.example/mcp" });
+    expect(toChange(there)).toMatchObject({
+      trusted: false,
+      transport: { url: "https://elsewhere.example/mcp" },
+    });
+    expect(moved(beginning, there, { url: "https://example.com/mcp " }).trusted).toBe(true);
+    expect(moved(beginning, beginning, { kind: "stdio" }).trusted).toBe(false);
+    // What is not used where it is moves nothing, and a word that was given stays until it moves again.
+    expect(moved(beginning, beginning, { command: "node x" }).trusted).toBe(true);
+    const again = { ...there, trusted: true };
+    expect(moved(beginning, again, { command: "node x" }).trusted).toBe(true);
+    expect(moved(beginning, again, { url: "https://third.example/mcp" }).trusted).toBe(false);
+    expect(moved(draftOf(server), draftOf(server), { url: "https://b.example" }).trusted).toBe(false);
   });
 });
 

@@ -4,7 +4,9 @@ import { keys } from "@/api/keys";
 import type * as Schema from "@/api/schema";
 
 export type McpServer = Schema.McpServer;
+export type McpServerLine = Schema.McpServerLine;
 export type McpTool = Schema.McpTool;
+export type McpToolLine = Schema.McpToolLine;
 export type McpProposal = Schema.McpProposal;
 export type McpShape = Schema.McpShape;
 export type McpStanding = Schema.McpStanding;
@@ -15,8 +17,22 @@ const path = (id: string) => ({ params: { path: { id } } });
 
 /** What is asked of the server about MCP servers. */
 export const mcpCalls = {
-  all: async (signal?: AbortSignal) =>
-    (await body(client.GET("/api/mcp-servers", { signal: signal ?? null }))).items,
+  all: async (signal?: AbortSignal) => {
+    const all: McpServerLine[] = [];
+    let after: string | null = null;
+    do {
+      const query: { after?: string } = after === null ? {} : { after };
+      const page: Schema.McpServerPage = await body(
+        client.GET("/api/mcp-servers", { params: { query }, signal: signal ?? null }),
+      );
+      all.push(...page.items);
+      after = page.next ?? null;
+    } while (after !== null);
+    return all;
+  },
+  /** With all that it says of its tools. */
+  one: (id: string, signal?: AbortSignal) =>
+    body(client.GET("/api/mcp-servers/{id}", { ...path(id), signal: signal ?? null })),
   of: async (projectId: string, signal?: AbortSignal) =>
     (await body(client.GET("/api/projects/{id}/mcp-servers", { ...path(projectId), signal: signal ?? null })))
       .items,
@@ -44,6 +60,12 @@ export const mcpQueries = {
     queryOptions({
       queryKey: keys.mcpServersOf(projectId),
       queryFn: ({ signal }) => mcpCalls.of(projectId, signal),
+      staleTime: Number.POSITIVE_INFINITY,
+    }),
+  one: (id: string) =>
+    queryOptions({
+      queryKey: keys.mcpServer(id),
+      queryFn: ({ signal }) => mcpCalls.one(id, signal),
       staleTime: Number.POSITIVE_INFINITY,
     }),
   proposals: (projectId: string) =>

@@ -15,7 +15,7 @@ import { duration } from "@/lib/format";
 import { Time } from "@/lib/time";
 import { ServerDialog } from "./dialog";
 import { waiting } from "./draft";
-import { type McpProposal, type McpServer, mcpCalls, mcpQueries } from "./queries";
+import { type McpProposal, type McpServerLine, mcpCalls, mcpQueries } from "./queries";
 import { s } from "./strings";
 import { Tools } from "./tools";
 
@@ -83,11 +83,13 @@ function Proposals({ projectId }: { projectId: string }) {
   );
 }
 
-function Row({ server, mayManage }: { server: McpServer; mayManage: boolean }) {
+function Row({ server, mayManage }: { server: McpServerLine; mayManage: boolean }) {
   const client = useQueryClient();
   const waits = waiting(server.tools).length;
   const [open, setOpen] = useState(waits > 0);
   const [editing, setEditing] = useState(false);
+  // What it says of its tools may be long, and is read when somebody looks.
+  const whole = useQuery({ ...mcpQueries.one(server.id), enabled: open || editing });
   const [removing, setRemoving] = useState(false);
   const again = () => void client.invalidateQueries({ queryKey: keys.mcpServers });
   const test = useMutation({
@@ -96,6 +98,11 @@ function Row({ server, mayManage }: { server: McpServer; mayManage: boolean }) {
       again();
       if (tried.test?.problem === null) setOpen(true);
     },
+    onError: (cause) => toast.error(undefined, asApiError(cause)),
+  });
+  const edit = useMutation({
+    mutationFn: () => client.fetchQuery(mcpQueries.one(server.id)),
+    onSuccess: () => setEditing(true),
     onError: (cause) => toast.error(undefined, asApiError(cause)),
   });
   const { transport } = server;
@@ -124,7 +131,12 @@ function Row({ server, mayManage }: { server: McpServer; mayManage: boolean }) {
             >
               {s.test.start}
             </Button>
-            <Button size="sm" aria-label={s.editOf(server.name)} onClick={() => setEditing(true)}>
+            <Button
+              size="sm"
+              aria-label={s.editOf(server.name)}
+              busy={edit.isPending}
+              onClick={() => edit.mutate()}
+            >
               {s.edit}
             </Button>
             <Button size="sm" aria-label={s.removeOf(server.name)} onClick={() => setRemoving(true)}>
@@ -146,9 +158,17 @@ function Row({ server, mayManage }: { server: McpServer; mayManage: boolean }) {
           {s.tools.show(server.tools.length)}
         </button>
       )}
-      {open && server.tools.length > 0 && <Tools server={server} mayManage={mayManage} />}
-      {editing && (
-        <ServerDialog projectId={server.projectId} server={server} onClose={() => setEditing(false)} />
+      {open &&
+        server.tools.length > 0 &&
+        (whole.isError ? (
+          <ErrorState error={whole.error} onRetry={() => void whole.refetch()} className="py-6" />
+        ) : whole.data === undefined ? (
+          <Skeleton className="mt-3 h-15" />
+        ) : (
+          <Tools server={whole.data} mayManage={mayManage} />
+        ))}
+      {editing && whole.data && (
+        <ServerDialog projectId={server.projectId} server={whole.data} onClose={() => setEditing(false)} />
       )}
       <Confirm
         open={removing}
@@ -174,7 +194,7 @@ function Row({ server, mayManage }: { server: McpServer; mayManage: boolean }) {
 }
 
 /** What came of the latest test. */
-function Tried({ server: { test }, running }: { server: McpServer; running: boolean }) {
+function Tried({ server: { test }, running }: { server: McpServerLine; running: boolean }) {
   return (
     <div role="status" className="mt-2 text-xs">
       {running ? (

@@ -47,7 +47,7 @@ export const s = {
     enabled: "Agents may use it",
     trusted: "Trust what it calls read-only",
     trustedHelp:
-      "Its read-only tools can then be used where nothing may be changed: in chats that only look, and before a plan is approved.",
+      "Its read-only tools can then be used where nothing may be changed: in chats that only look, and before a plan is approved. With another command or address it has to be said anew.",
     save: "Save",
     create: "Add",
     saved: "Saved",

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { SamplesView } from "@/api/types";
-import { levelOf } from "./level";
-import { LINES, memberPlot, nodePlot, OTHERS } from "./series";
-import { show } from "./show";
+import type { SamplesView, Thresholds } from "@/api/types";
+import { levelOf, worst } from "./level";
+import { LINES, marksOf, memberPlot, nodePlot, OTHERS } from "./series";
+import { percent, show, whole } from "./show";
 
 const at = (minute: number) => `2026-11-26T04:${String(minute).padStart(2, "0")}:00Z`;
 const level = (mean: number, max = mean) => ({ mean, max });
@@ -47,6 +47,19 @@ describe("what is drawn of samples", () => {
       databaseMillis: null,
     };
     const answer = view({ nodes: [{ id: "n", name: "one", points: [point] }] });
+    // Where all servers have as much, the thresholds are lines of the plot.
+    const thresholds = {
+      memory: { warning: 70, critical: 85 },
+      databaseMillis: { warning: 200, critical: 900 },
+    } as Thresholds;
+    expect(marksOf(answer, "memory", thresholds)).toEqual([
+      { level: "warning", value: 70 },
+      { level: "critical", value: 85 },
+    ]);
+    const larger = { id: "l", name: "larger", points: [{ ...point, memoryTotal: 200 }] };
+    expect(marksOf({ ...answer, nodes: [...answer.nodes, larger] }, "memory", thresholds)).toEqual([]);
+    expect(marksOf(answer, "database", thresholds)[1]?.value).toBe(900);
+    expect([marksOf(answer, "disk", thresholds), marksOf(answer, "memory", undefined)]).toEqual([[], []]);
     const plot = nodePlot(answer, "memory");
     expect(plot.times).toHaveLength(4);
     expect(plot.series).toEqual([{ key: "n", name: "one", values: [null, 10, null, null], highest: 30 }]);
@@ -113,6 +126,11 @@ describe("what is drawn of samples", () => {
       "critical",
     ]);
     expect(levelOf(100, undefined)).toBeUndefined();
+    expect([worst([undefined, "warning", "critical"]), worst(["warning", undefined]), worst([])]).toEqual([
+      "critical",
+      "warning",
+      undefined,
+    ]);
   });
 
   it("shows figures in their units", () => {
@@ -124,5 +142,7 @@ describe("what is drawn of samples", () => {
       "0.13",
     ]);
     expect(show(420_000, "micros")).toBe("$0.42");
+    expect([0, 0.3, 3.8].map(whole)).toEqual(["0", "< 1", "4"]);
+    expect([0, 0.034, 0.5, 2.5].map(percent)).toEqual(["0 %", "3.4 %", "50 %", "250 %"]);
   });
 });

@@ -3,6 +3,7 @@ import { ChartArea } from "lucide-react";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
+import { queries } from "@/api/queries";
 import type { SamplesRange } from "@/api/types";
 import { Empty, ErrorState } from "@/components/state";
 import { Select } from "@/components/ui/select";
@@ -11,6 +12,7 @@ import { cn } from "@/lib/cn";
 import { PlotTable } from "./plot-table";
 import {
   type MemberMeasure,
+  marksOf,
   memberPlot,
   type NodeMeasure,
   nodePlot,
@@ -44,6 +46,11 @@ export function OverTime() {
     if (view === undefined) return undefined;
     return of === "nodes" ? nodePlot(view, ofNodes) : memberPlot(view, ofMembers, "Others");
   }, [view, of, ofNodes, ofMembers]);
+  const thresholds = useQuery(queries.thresholds()).data;
+  const marks = useMemo(
+    () => (view === undefined || of === "members" ? [] : marksOf(view, ofNodes, thresholds)),
+    [view, of, ofNodes, thresholds],
+  );
   const what = words.measure[of === "nodes" ? ofNodes : ofMembers];
   return (
     <div className="rounded-xl border border-line bg-surface p-4 shadow-card">
@@ -98,7 +105,7 @@ export function OverTime() {
       ) : (
         <div className={cn(samples.isPlaceholderData && "opacity-60")}>
           <Suspense fallback={<Skeleton className="h-72 rounded-lg" />}>
-            <Plot plot={plot} />
+            <Plot plot={plot} marks={marks} />
           </Suspense>
           <PlotTable plot={plot} what={what} />
         </div>

@@ -1,12 +1,15 @@
 import { useMemo } from "react";
-import { Area, AreaChart, CartesianGrid, Tooltip, XAxis, YAxis } from "recharts";
+import { Area, AreaChart, CartesianGrid, ReferenceLine, Tooltip, XAxis, YAxis } from "recharts";
 import { axis, ChartFigure, COLORS, pointed, REST } from "@/components/chart";
 import { moment } from "@/lib/format";
-import { OTHERS, type Plot as PlotOf } from "./series";
+import { type Mark, OTHERS, type Plot as PlotOf } from "./series";
 import { show } from "./show";
+import { words } from "./strings";
+
+const MARKED = { critical: "var(--red)", warning: "var(--amber)" } as const;
 
 /** Lines over time; the table below says the same. */
-export default function Plot({ plot }: { plot: PlotOf }) {
+export default function Plot({ plot, marks }: { plot: PlotOf; marks: readonly Mark[] }) {
   const now = Date.now();
   const rows = useMemo(
     () =>
@@ -32,6 +35,21 @@ export default function Plot({ plot }: { plot: PlotOf }) {
           formatter={(value, name) => [show(Number(value), plot.unit), String(name)]}
           {...pointed}
         />
+        {marks.map(({ level, value }) => (
+          <ReferenceLine
+            key={level}
+            y={value}
+            stroke={MARKED[level]}
+            strokeDasharray="4 3"
+            ifOverflow="extendDomain"
+            label={{
+              value: `${words.threshold[level]} ${show(value, plot.unit)}`,
+              position: "insideBottomLeft",
+              fill: "var(--muted)",
+              fontSize: 11,
+            }}
+          />
+        ))}
         {lines.map((line) => (
           <Area
             key={line.key}

@@ -1,4 +1,4 @@
-import type { SamplesRange, SamplesView } from "@/api/types";
+import type { AlertLevel, SamplesRange, SamplesView, Thresholds } from "@/api/types";
 
 export const RANGES = ["hour", "day", "week", "month", "year"] as const satisfies readonly SamplesRange[];
 
@@ -113,6 +113,31 @@ export function nodePlot(view: SamplesView, measure: NodeMeasure): Plot {
     adds: false,
     series: series.filter((line) => line.values.some((value) => value !== null)),
   };
+}
+
+/** From which value on somebody is told. */
+export interface Mark {
+  level: AlertLevel;
+  value: number;
+}
+
+/** The marks of a measure of servers, where they are the same for all of them. */
+export function marksOf(view: SamplesView, measure: NodeMeasure, thresholds: Thresholds | undefined): Mark[] {
+  if (thresholds === undefined) return [];
+  const at = ({ warning, critical }: { warning: number; critical: number }, unit: number): Mark[] => [
+    { level: "warning", value: warning * unit },
+    { level: "critical", value: critical * unit },
+  ];
+  // Of memory and disk the thresholds are in percent, and the lines in bytes.
+  const total = (of: "memoryTotal" | "diskTotal") => {
+    const all = new Set(view.nodes.map((node) => node.points.findLast((point) => point[of] !== null)?.[of]));
+    const [only] = all;
+    return all.size === 1 && typeof only === "number" ? only : undefined;
+  };
+  if (measure === "database") return at(thresholds.databaseMillis, 1);
+  if (measure !== "memory" && measure !== "disk") return [];
+  const whole = total(measure === "memory" ? "memoryTotal" : "diskTotal");
+  return whole === undefined ? [] : at(thresholds[measure], whole / 100);
 }
 
 /** The members' lines, those with most first; where a member used nothing, it is nothing. */

@@ -1,12 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { queries } from "@/api/queries";
-import type { NodeNow, Thresholds } from "@/api/types";
+import type { AlertLevel, NodeNow, Thresholds } from "@/api/types";
 import { Badge } from "@/components/ui/badge";
 import { cn } from "@/lib/cn";
 import { bytes, duration } from "@/lib/format";
 import { Time, useSecond } from "@/lib/time";
-import { levelOf, type Threshold } from "./level";
-import { show, tenths } from "./show";
+import { disksOf } from "./disks";
+import { levelOf, OF_LOAD, type Threshold, worst } from "./level";
+import { percent, show, tenths } from "./show";
 import { words } from "./strings";
 
 /** The servers as they are, or were when they last told. */
@@ -26,12 +27,31 @@ export function Servers({ nodes }: { nodes: NodeNow[] }) {
 function Server({ node, thresholds }: { node: NodeNow; thresholds: Thresholds | undefined }) {
   const now = useSecond();
   const { reading } = node;
-  const { memory, disk, load, processors } = reading;
+  const { memory, load, processors } = reading;
+  const disks = disksOf(reading);
+  const shares = {
+    memory: memory && memory.total > 0 ? memory.used / memory.total : null,
+    load: load === null ? null : load / processors,
+  };
+  const at = (share: number | null, threshold: Threshold | undefined) =>
+    share === null ? undefined : levelOf(100 * share, threshold);
+  const levels = {
+    memory: at(shares.memory, thresholds?.memory),
+    disk: worst(disks.map((disk) => at(disk.share, thresholds?.disk))),
+    load: at(shares.load, OF_LOAD),
+  };
+  const level = worst(Object.values(levels));
   return (
     <li className="flex flex-col gap-4 rounded-xl border border-line bg-surface p-4 shadow-card">
       <header className="flex flex-wrap items-center gap-x-3 gap-y-1">
         <h3 className="min-w-0 flex-1 truncate font-semibold">{node.name}</h3>
-        <Badge tone={node.silent ? "red" : "green"}>{node.silent ? words.silent : words.works}</Badge>
+        {node.silent ? (
+          <Badge tone="red">{words.silent}</Badge>
+        ) : level === undefined ? (
+          <Badge tone="green">{words.works}</Badge>
+        ) : (
+          <Badge tone={TONE[level]}>{words.level[level]}</Badge>
+        )}
       </header>
       {node.silent && (
         <p className="text-red text-sm">
@@ -41,20 +61,26 @@ function Server({ node, thresholds }: { node: NodeNow; thresholds: Thresholds | 
       <div className="flex flex-col gap-3">
         <Meter
           name={words.memory}
-          share={memory && memory.total > 0 ? memory.used / memory.total : null}
+          share={shares.memory}
           text={memory ? words.of(bytes(memory.used), bytes(memory.total)) : words.unknown}
-          threshold={thresholds?.memory}
+          level={levels.memory}
         />
-        <Meter
-          name={words.disk}
-          share={disk && disk.total > 0 ? disk.used / disk.total : null}
-          text={disk ? words.of(show(disk.used, "bytes"), show(disk.total, "bytes")) : words.unknown}
-          threshold={thresholds?.disk}
-        />
+        {disks.map((disk) => (
+          <Meter
+            key={disk.name}
+            name={disk.name}
+            share={disk.share}
+            text={disk.text}
+            level={at(disk.share, thresholds?.disk)}
+          />
+        ))}
         <Meter
           name={words.load}
-          share={load === null ? null : Math.min(1, load / processors)}
-          text={load === null ? words.unknown : words.ofProcessors(tenths(load), processors)}
+          share={shares.load}
+          text={
+            load === null ? words.unknown : words.ofProcessors(tenths(load), processors, load > processors)
+          }
+          level={levels.load}
         />
       </div>
       <dl className="num grid grid-cols-2 gap-x-4 gap-y-1 text-xs sm:grid-cols-4">
@@ -86,28 +112,33 @@ function Fact({ name, children }: { name: string; children: React.ReactNode }) {
   );
 }
 
+const TONE = { critical: "red", warning: "amber" } as const;
 const COLOR = { critical: "bg-red", warning: "bg-amber", well: "bg-accent" } as const;
 
-/** How much of something is used. Its colour says from where on it is too much. */
+/** How much of something is used, and whether that is too much: in words, and by the bar's colour. */
 function Meter({
   name,
   share,
   text,
-  threshold,
+  level,
 }: {
   name: string;
   share: number | null;
   text: string;
-  threshold?: Threshold | undefined;
+  level: AlertLevel | undefined;
 }) {
-  const percent = Math.round(100 * (share ?? 0));
+  // A bar has an end.
+  const width = Math.min(100, Math.round(100 * (share ?? 0)));
   return (
     <div>
-      <div className="mb-1 flex justify-between gap-3 text-sm">
-        <span>{name}</span>
-        <span className="num text-muted">
+      <div className="mb-1 flex items-baseline justify-between gap-3 text-sm">
+        <span className="flex items-baseline gap-2">
+          {name}
+          {level && <Badge tone={TONE[level]}>{words.level[level]}</Badge>}
+        </span>
+        <span className="num text-right text-muted">
           {text}
-          {share !== null && ` · ${percent}%`}
+          {share !== null && ` · ${percent(share)}`}
         </span>
       </div>
       <div
@@ -115,16 +146,13 @@ function Meter({
         aria-label={name}
         aria-valuemin={0}
         aria-valuemax={100}
-        aria-valuenow={percent}
-        aria-valuetext={text}
+        aria-valuenow={width}
+        aria-valuetext={level ? `${text}, ${words.level[level]}` : text}
         className="h-1.5 overflow-hidden rounded-full bg-hover"
       >
         <div
-          className={cn(
-            "h-full rounded-full transition-[width] duration-300",
-            COLOR[levelOf(100 * (share ?? 0), threshold) ?? "well"],
-          )}
-          style={{ width: `${percent}%` }}
+          className={cn("h-full rounded-full transition-[width] duration-300", COLOR[level ?? "well"])}
+          style={{ width: `${width}%` }}
         />
       </div>
     </div>

@@ -7,6 +7,12 @@ const round = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 /** A number with at most one digit behind the point: a mean of whole things. */
 export const tenths = (value: number) => round.format(value);
 
+/** Means of whole things as whole things: some of one is less than one, and not nothing. */
+export const whole = (value: number) => (value > 0 && value < 0.95 ? "< 1" : round.format(Math.round(value)));
+
+/** A share as people write it here. */
+export const percent = (share: number) => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+
 /** A value of a measure, for people. */
 export function show(value: number, unit: Unit): string {
   switch (unit) {

@@ -3,7 +3,7 @@ import type { MemberNow } from "@/api/types";
 import { Avatar } from "@/components/ui/avatar";
 import { headCell, TableCard } from "@/components/ui/table";
 import { count, exactMoney, money, shortCount } from "@/lib/format";
-import { show, tenths } from "./show";
+import { show, whole } from "./show";
 import { words } from "./strings";
 
 const number = "num px-3 py-2 text-right whitespace-nowrap";
@@ -46,10 +46,10 @@ export function Who({ members }: { members: MemberNow[] }) {
               </th>
               <td className={number}>{member.memory === null ? "–" : show(member.memory, "bytes")}</td>
               <td className={number}>{show(member.processors, "share")}</td>
-              <td className={number}>{member.processes === null ? "–" : tenths(member.processes)}</td>
+              <td className={number}>{member.processes === null ? "–" : whole(member.processes)}</td>
               <td className={number}>{show(member.disk, "bytes")}</td>
-              <td className={number}>{tenths(member.worktrees)}</td>
-              <td className={number}>{tenths(member.agents)}</td>
+              <td className={number}>{whole(member.worktrees)}</td>
+              <td className={number}>{whole(member.agents)}</td>
               <td className={number} title={count(member.tokens)}>
                 {shortCount(member.tokens)}
               </td>

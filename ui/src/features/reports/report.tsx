@@ -175,6 +175,7 @@ function Cards({ cards, name }: { cards: ReportCard[]; name: (id: string) => str
                 {card.title}
               </Link>
             </p>
+            {card.changedNothing && <p className="text-muted">{words.changedNothing}</p>}
             {(card.problem || card.reason) && (
               <p className={card.problem ? "text-red" : "text-muted"}>
                 {card.problem ? sentence(card.problem.message) : card.reason}{" "}

@@ -35,6 +35,7 @@ export const reports = {
     "waits-for-server": "Waits for the server",
     rests: "Rests",
   } satisfies Record<Outcome, string>,
+  changedNothing: "Changed nothing",
   built: (n: number) => (n === 1 ? "card built" : "cards built"),
   merged: (n: number) => `${n} merged`,
   waiting: (n: number) => (n === 1 ? "needs you" : "need you"),

@@ -1,6 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useEffect } from "react";
-import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import type { QrPicture } from "@/api/types";
 import { FormError } from "@/components/form-error";
@@ -10,6 +9,7 @@ import { Dialog } from "@/components/ui/dialog";
 import { Field, Input } from "@/components/ui/input";
 import { Skeleton } from "@/components/ui/skeleton";
 import { t } from "@/strings";
+import { factorCalls } from "./calls";
 import { words } from "./strings";
 
 const FORM = "totp-form";
@@ -25,9 +25,9 @@ export function AppDialog({
   onOpenChange: (open: boolean) => void;
   onDone: (codes: string[] | null) => void;
 }) {
-  const begin = useMutation({ mutationFn: api.beginTotp });
+  const begin = useMutation({ mutationFn: factorCalls.beginTotp });
   const enable = useMutation({
-    mutationFn: api.enableTotp,
+    mutationFn: factorCalls.enableTotp,
     onSuccess: ({ recoveryCodes }) => onDone(recoveryCodes),
   });
   const { mutate, reset } = begin;

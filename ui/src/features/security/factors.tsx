@@ -1,6 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { queries } from "@/api/queries";
@@ -12,6 +11,7 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import { Time } from "@/lib/time";
 import { AppDialog } from "./app-dialog";
+import { factorCalls } from "./calls";
 import { Passkeys } from "./passkeys";
 import { RecoveryCodes } from "./recovery-codes";
 import { words } from "./strings";
@@ -95,7 +95,7 @@ function Loaded({ factors, onReady }: { factors: FactorList; onReady: (() => voi
         danger
         title={words.app.removeTitle}
         confirm={words.app.remove}
-        onConfirm={doing(api.deleteTotp, words.app.removed)}
+        onConfirm={doing(factorCalls.deleteTotp, words.app.removed)}
       >
         {words.app.removeText}
       </Confirm>
@@ -103,7 +103,7 @@ function Loaded({ factors, onReady }: { factors: FactorList; onReady: (() => voi
         {...window("renew")}
         title={words.codes.renewTitle}
         confirm={words.codes.renew}
-        onConfirm={doing(async () => setCodes((await api.renewRecoveryCodes()).recoveryCodes))}
+        onConfirm={doing(async () => setCodes((await factorCalls.renewRecoveryCodes()).recoveryCodes))}
       >
         {words.codes.renewText}
       </Confirm>

@@ -1,7 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Fingerprint, Pencil, Plus, Trash2 } from "lucide-react";
 import { type FormEvent, useId, useState } from "react";
-import { api } from "@/api/calls";
 import { ApiError, asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import type { FactorList, Passkey } from "@/api/types";
@@ -13,6 +12,7 @@ import { toast } from "@/components/ui/toast";
 import { declined, knowsPasskeys, makePasskey } from "@/lib/passkeys";
 import { Time } from "@/lib/time";
 import { t } from "@/strings";
+import { factorCalls } from "./calls";
 import { words } from "./strings";
 
 const say = words.passkeys;
@@ -54,11 +54,11 @@ export function Passkeys({
         confirm={say.create}
         name=""
         save={async (name) => {
-          const { publicKey } = await api.beginPasskey();
+          const { publicKey } = await factorCalls.beginPasskey();
           const credential = await makePasskey(publicKey).catch((cause) => {
             throw new ApiError({ status: 0, code: "passkey", detail: whyNot(cause) });
           });
-          const made = await api.createPasskey(name, credential);
+          const made = await factorCalls.createPasskey(name, credential);
           setAdding(false);
           onMade(made.recoveryCodes);
         }}
@@ -120,7 +120,7 @@ function Row({ passkey }: { passkey: Passkey }) {
         confirm={t.common.save}
         name={passkey.name}
         save={async (name) => {
-          await api.renamePasskey(passkey.id, name);
+          await factorCalls.renamePasskey(passkey.id, name);
           setDeed(null);
           fresh();
           toast.done(say.renamed);
@@ -134,7 +134,7 @@ function Row({ passkey }: { passkey: Passkey }) {
         confirm={say.removeConfirm}
         onConfirm={async () => {
           try {
-            await api.deletePasskey(passkey.id);
+            await factorCalls.deletePasskey(passkey.id);
             fresh();
             toast.done(say.removed);
           } catch (cause) {

@@ -1,12 +1,12 @@
 import { Fingerprint } from "lucide-react";
 import { type FormEvent, useState } from "react";
-import { api } from "@/api/calls";
 import { type ApiError, asApiError } from "@/api/error";
 import type { Me, SecondFactor } from "@/api/types";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
 import { declined, showPasskey } from "@/lib/passkeys";
+import { factorCalls } from "./calls";
 import { words } from "./strings";
 
 const say = words.step;
@@ -42,10 +42,14 @@ export function SecondStep({
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const typed = String(new FormData(event.currentTarget).get("code") ?? "");
-    void trying(() => api.passSecondStep(kind === "totp" ? { code: typed } : { recoveryCode: typed }));
+    void trying(() =>
+      factorCalls.passSecondStep(kind === "totp" ? { code: typed } : { recoveryCode: typed }),
+    );
   };
   const passkey = () =>
-    void trying(async () => api.signInByPasskey(await showPasskey((await api.askPasskey(true)).publicKey)));
+    void trying(async () =>
+      factorCalls.signInByPasskey(await showPasskey((await factorCalls.askPasskey(true)).publicKey)),
+    );
   const over = error?.code === "sign-in-over";
   const wrong = error?.field("code") ?? error?.field("recoveryCode");
   return (

@@ -7,8 +7,9 @@ import { queries } from "@/api/queries";
 import type { ReportChoice } from "@/api/types";
 import { Section } from "@/components/page";
 import { Button } from "@/components/ui/button";
-import { Field, Input } from "@/components/ui/input";
+import { Field } from "@/components/ui/input";
 import { Switch } from "@/components/ui/switch";
+import { TimeInput } from "@/components/ui/time-input";
 import { toast } from "@/components/ui/toast";
 import { reports } from "@/features/reports/strings";
 import { t } from "@/strings";
@@ -54,13 +55,7 @@ function Form({ choice }: { choice: ReportChoice }) {
         help={words.morningHelp}
         error={error ? (error.field("morning") ?? error.detail) : undefined}
       >
-        <Input
-          type="time"
-          required
-          className="max-w-36"
-          value={morning}
-          onChange={(event) => setMorning(event.target.value.slice(0, 5))}
-        />
+        <TimeInput className="max-w-36" value={morning} onChange={setMorning} />
       </Field>
       {choice.mailIsOn || mail ? (
         <Switch checked={mail} onChange={setMail} label={words.mail} help={words.mailHelp} />

@@ -82,6 +82,16 @@ export const systemQueries = {
       // Tokens and cost grow between the events of its steps.
       refetchInterval: ({ state }) => (state.data && !isOver(state.data) ? 10_000 : false),
     }),
+  /** What a step was given and gave, as of its present time: read when somebody looks at it. */
+  step: (id: string, { key, status, attempt, rounds }: StepView) =>
+    queryOptions({
+      queryKey: keys.executionStep(id, key, `${status} ${attempt} ${rounds}`),
+      queryFn: ({ signal }) =>
+        body(
+          client.GET("/api/executions/{id}/steps/{step}", { params: { path: { id, step: key } }, signal }),
+        ),
+      staleTime: Number.POSITIVE_INFINITY,
+    }),
 };
 
 /** The task of the try that is under way, if there is one. */

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { Copy, List, Play, Redo2, Trash2, Undo2, Workflow } from "lucide-react";
+import { Copy, EllipsisVertical, List, Redo2, Trash2, Undo2, Workflow } from "lucide-react";
 import { type KeyboardEvent, lazy, Suspense, useCallback, useEffect, useState } from "react";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
@@ -9,6 +9,7 @@ import type { Step, StepKind, System, SystemDefinition, SystemProblem, SystemSta
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/dialog";
+import { Menu, MenuItem } from "@/components/ui/menu";
 import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import { announce } from "@/lib/announce";
@@ -22,6 +23,7 @@ import { Follows } from "./follows";
 import { useHistory } from "./history";
 import { find, insert, move, newStep, type Place, remove, renameStep, update, walk } from "./model";
 import { Outline } from "./outline";
+import { RunButton } from "./run-button";
 import { RunDialog } from "./run-dialog";
 import { StepForm } from "./step-form";
 import { kinds, systemStatus, w } from "./strings";
@@ -120,6 +122,14 @@ export function Editor({ system }: { system: System }) {
     onError: (cause) => toast.error(undefined, asApiError(cause)),
   });
 
+  const runNot =
+    saved.status === "archived" ? w.runNot.archived : problems.length > 0 ? w.runNot.problems : null;
+  // What is run is what stands in the store.
+  const run = () =>
+    dirty
+      ? save.mutate({ status: saved.status, definition }, { onSuccess: () => setRunning(true) })
+      : setRunning(true);
+
   const setSteps = (next: Step[], what = "") => history.change({ ...definition, workflow: next }, what);
   const add = (kind: StepKind, place: Place) => {
     const step = newStep(kind, definition);
@@ -168,7 +178,9 @@ export function Editor({ system }: { system: System }) {
             {w.title}
           </Link>
           <h1 className="flex flex-wrap items-center gap-2 font-semibold text-lg">
-            <span className="min-w-0 truncate">{definition.name}</span>
+            <span className="min-w-0 truncate" title={definition.name}>
+              {definition.name}
+            </span>
             <Badge tone={saved.status === "active" ? "green" : "grey"}>{systemStatus[saved.status]}</Badge>
             {dirty && <Badge tone="amber">{w.unsaved}</Badge>}
             {mine && (
@@ -198,9 +210,6 @@ export function Editor({ system }: { system: System }) {
             >
               <Redo2 />
             </Button>
-            <Button variant="ghost" size="icon" aria-label={w.remove} onClick={() => setRemoving(true)}>
-              <Trash2 />
-            </Button>
             <Button
               busy={save.isPending}
               disabled={!dirty}
@@ -225,14 +234,20 @@ export function Editor({ system }: { system: System }) {
             <Copy /> {w.duplicate}
           </Button>
         )}
-        {mayRun && (
-          <Button
-            variant="primary"
-            disabled={dirty || problems.length > 0 || saved.status === "archived"}
-            onClick={() => setRunning(true)}
+        {mayRun && <RunButton dirty={dirty} busy={save.isPending} not={runNot} onRun={run} />}
+        {mine && (
+          <Menu
+            align="end"
+            trigger={
+              <Button variant="ghost" size="icon" aria-label={w.more(definition.name)}>
+                <EllipsisVertical />
+              </Button>
+            }
           >
-            <Play /> {w.run}
-          </Button>
+            <MenuItem icon={<Trash2 />} danger onClick={() => setRemoving(true)}>
+              {w.remove}
+            </MenuItem>
+          </Menu>
         )}
       </header>
       {!mine && mayBuild && (

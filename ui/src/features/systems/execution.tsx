@@ -1,12 +1,13 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { CircleStop, SquareArrowOutUpRight } from "lucide-react";
+import { CircleStop, RotateCcw, SquareArrowOutUpRight } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useEffect, useId, useMemo, useRef, useState } from "react";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { useMay, useMembers, useProjects } from "@/api/queries";
-import type { ExecutionTask, ExecutionView, Step, StepView } from "@/api/types";
+import type { ExecutionTask, ExecutionView, Step, StepState, StepView } from "@/api/types";
 import { FormError } from "@/components/form-error";
+import { ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/dialog";
 import { Field, FieldTextarea } from "@/components/ui/input";
@@ -16,10 +17,11 @@ import { announce } from "@/lib/announce";
 import { count, exactMoney, money, shortCount } from "@/lib/format";
 import { Elapsed, Time as When } from "@/lib/time";
 import { useTitle } from "@/lib/title";
-import { isOver, standingOf, systemsApi, taskOf } from "./api";
+import { isOver, standingOf, systemQueries, systemsApi, taskOf } from "./api";
 import { ExecutionBadge, KindIcon, StepBadge } from "./icons";
 import { find } from "./model";
 import { Outline } from "./outline";
+import { RunDialog } from "./run-dialog";
 import { Shown } from "./shown";
 import { executionStatus, kinds, stepStatus, w } from "./strings";
 
@@ -96,6 +98,7 @@ function Header({ execution }: { execution: ExecutionView }) {
   const member = useMembers().data?.find((one) => one.id === execution.memberId);
   const mayRun = useMay("run");
   const [ending, setEnding] = useState(false);
+  const [again, setAgain] = useState(false);
   return (
     <header className="flex flex-wrap items-center gap-x-4 gap-y-2 border-line border-b px-4 py-3">
       <div className="min-w-0 flex-1 basis-60">
@@ -103,7 +106,9 @@ function Header({ execution }: { execution: ExecutionView }) {
           {w.title}
         </Link>
         <h1 className="flex flex-wrap items-center gap-2 font-semibold text-lg">
-          <span className="min-w-0 truncate">{execution.name}</span>
+          <span className="min-w-0 truncate" title={execution.name}>
+            {execution.name}
+          </span>
           <ExecutionBadge status={execution.status} />
         </h1>
         {execution.about && <p className="truncate text-muted text-sm">{execution.about}</p>}
@@ -134,6 +139,24 @@ function Header({ execution }: { execution: ExecutionView }) {
       <Button render={<Link to="/systems/$systemId" params={{ systemId: execution.systemId }} />}>
         {x.system}
       </Button>
+      {mayRun && isOver(execution) && (
+        <Button onClick={() => setAgain(true)}>
+          <RotateCcw /> {x.runAgain}
+        </Button>
+      )}
+      {again && (
+        <RunDialog
+          id={execution.systemId}
+          name={execution.name}
+          schema={execution.definition.inputSchema ?? {}}
+          draft={false}
+          given={{
+            projectId: execution.projectId,
+            input: (execution.input ?? {}) as Record<string, unknown>,
+          }}
+          onClose={() => setAgain(false)}
+        />
+      )}
       {mayRun && !isOver(execution) && (
         <Button onClick={() => setEnding(true)}>
           <CircleStop /> {x.cancel}
@@ -252,6 +275,8 @@ function Time({
   several: boolean;
 }) {
   const mayRun = useMay("run");
+  const [opened, setOpened] = useState(open);
+  const texts = useQuery({ ...systemQueries.step(execution.id, time), enabled: opened || !several });
   const body = (
     <div className="flex flex-col gap-4">
       <div className="num flex flex-wrap items-center gap-x-3 gap-y-1 text-xs">
@@ -263,7 +288,9 @@ function Time({
           </span>
         )}
       </div>
-      {time.error && <p className="rounded-lg bg-red-soft px-3 py-2 text-red text-sm">{time.error}</p>}
+      {texts.data?.error && (
+        <p className="rounded-lg bg-red-soft px-3 py-2 text-red text-sm">{texts.data.error}</p>
+      )}
       {standingOf(time) === "queued" && <Waits task={taskOf(time)} />}
       {time.tasks.map((task) => (
         <Link
@@ -275,32 +302,54 @@ function Time({
           <SquareArrowOutUpRight aria-hidden className="size-3.5" /> {x.task(task.attempt)}
         </Link>
       ))}
-      {time.status === "waiting" && time.input && <Shown value={time.input} />}
-      {time.status === "waiting" && mayRun && <Review execution={execution} step={step} time={time} />}
-      {time.feedback && time.status !== "waiting" && (
-        <Part title={time.status === "completed" ? x.approved : x.sent}>
-          <Shown value={time.feedback} />
-        </Part>
+      {texts.isError ? (
+        <ErrorState error={texts.error} onRetry={() => void texts.refetch()} className="py-6" />
+      ) : texts.data === undefined ? (
+        <Skeleton className="h-24" />
+      ) : (
+        <Texts step={step} texts={texts.data} />
       )}
-      {time.output != null && step.type !== "human_review" && (
-        <Part title={x.stepOutput}>
-          <Shown value={time.output} />
-        </Part>
-      )}
-      {time.input && time.status !== "waiting" && (step.type === "agent" || step.type === "human_review") && (
-        <details>
-          <summary className="select-none font-medium text-faint text-xs">{x.stepInput}</summary>
-          <pre className="mt-2 whitespace-pre-wrap rounded-lg bg-sunken p-3 text-xs">{time.input}</pre>
-        </details>
+      {/* What is answered is what is shown: the round is that of the text. */}
+      {time.status === "waiting" && texts.data?.status === "waiting" && mayRun && (
+        <Review execution={execution} step={step} time={texts.data} />
       )}
     </div>
   );
   if (!several) return body;
   return (
-    <details open={open} className="rounded-lg border border-line px-3 py-2">
+    <details
+      open={open}
+      onToggle={(event) => setOpened(event.currentTarget.open)}
+      className="rounded-lg border border-line px-3 py-2"
+    >
       <summary className="mb-2 select-none text-sm">{x.round(roundOf(time.key))}</summary>
       {body}
     </details>
+  );
+}
+
+/** What a step was given and gave, and what a person said to it. */
+function Texts({ step, texts: { status, input, output, feedback } }: { step: Step; texts: StepState }) {
+  if (status === "waiting") return input && <Shown value={input} />;
+  return (
+    <>
+      {feedback && (
+        <Part title={status === "completed" ? x.approved : x.sent}>
+          <Shown value={feedback} />
+        </Part>
+      )}
+      {output != null && step.type !== "human_review" && (
+        <Part title={x.stepOutput}>
+          <Shown value={output} />
+        </Part>
+      )}
+      {input && (step.type === "agent" || step.type === "human_review") && (
+        <details>
+          <summary className="select-none font-medium text-faint text-xs">{x.stepInput}</summary>
+          <pre className="mt-2 whitespace-pre-wrap rounded-lg bg-sunken p-3 text-xs">{input}</pre>
+        </details>
+      )}
+    </>
   );
 }
 
@@ -323,7 +372,7 @@ function Waits({ task }: { task: ExecutionTask | undefined }) {
   );
 }
 
-function Review({ execution, step, time }: { execution: ExecutionView; step: Step; time: StepView }) {
+function Review({ execution, step, time }: { execution: ExecutionView; step: Step; time: StepState }) {
   const id = useId();
   const client = useQueryClient();
   const [words, setWords] = useState("");

@@ -72,8 +72,14 @@ function StepBox({ data: { box } }: NodeProps<StepNode>) {
         >
           <KindIcon kind={step.type} className="mt-0.5 text-faint" />
           <span className="min-w-0 flex-1">
-            <span className="block truncate font-medium text-sm">{step.name}</span>
-            <span className="block truncate text-faint text-xs">{words}</span>
+            <span className="block truncate font-medium text-sm" title={step.name}>
+              {step.name}
+            </span>
+            <span className="flex items-center gap-1.5">
+              {/* Within the box: on its edge it would lie over the arrows. */}
+              {state && state !== "none" && <StepBadge standing={state} />}
+              <span className="min-w-0 truncate text-faint text-xs">{words}</span>
+            </span>
           </span>
           {wrong > 0 && (
             <span className="flex items-center gap-0.5 text-red text-xs">
@@ -83,11 +89,6 @@ function StepBox({ data: { box } }: NodeProps<StepNode>) {
             </span>
           )}
         </button>
-        {state && state !== "none" && (
-          <span className="-top-2.5 pointer-events-none absolute right-2 rounded-full bg-surface">
-            <StepBadge standing={state} />
-          </span>
-        )}
       </div>
       {box.labels.map((label) => (
         <span

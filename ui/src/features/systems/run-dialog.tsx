@@ -21,12 +21,15 @@ export function RunDialog({
   name,
   schema,
   draft,
+  given,
   onClose,
 }: {
   id: string;
   name: string;
   schema: InputSchema;
   draft: boolean;
+  /** What it was given when it ran before. */
+  given?: { projectId: string; input: Record<string, unknown> };
   onClose: () => void;
 }) {
   const form = useId();
@@ -34,12 +37,14 @@ export function RunDialog({
   const navigate = useNavigate();
   const projects = useProjects().data?.filter((project) => project.status === "ready") ?? [];
   const { projectId } = useParams({ strict: false });
-  const [project, setProject] = useState(projectId ?? projects[0]?.id ?? "");
+  const [project, setProject] = useState(given?.projectId ?? projectId ?? projects[0]?.id ?? "");
   const fields = Object.entries(schema.properties ?? {});
-  const [values, setValues] = useState<Record<string, unknown>>(() =>
-    Object.fromEntries(
-      fields.flatMap(([name, field]) => (field.default == null ? [] : [[name, field.default]])),
-    ),
+  const [values, setValues] = useState<Record<string, unknown>>(
+    () =>
+      given?.input ??
+      Object.fromEntries(
+        fields.flatMap(([name, field]) => (field.default == null ? [] : [[name, field.default]])),
+      ),
   );
   const run = useMutation({
     mutationFn: () => {

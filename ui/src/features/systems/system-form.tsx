@@ -77,7 +77,7 @@ function Agents({ definition, onChange }: Part) {
   };
   return (
     <section aria-label={s.agents} className="flex flex-col gap-2">
-      <h3 className="font-medium text-sm">{s.agents}</h3>
+      <h2 className="font-medium text-sm">{s.agents}</h2>
       {agents.map((agent, at) => (
         <details key={agent.id} className="rounded-lg border border-line px-3 py-2">
           <summary className="select-none text-sm">
@@ -178,7 +178,7 @@ function Inputs({ definition, onChange }: Part) {
   };
   return (
     <section aria-label={s.inputs} className="flex flex-col gap-2">
-      <h3 className="font-medium text-sm">{s.inputs}</h3>
+      <h2 className="font-medium text-sm">{s.inputs}</h2>
       {fields.map(([name, field]) => (
         <div key={name} className="flex flex-col gap-3 rounded-lg border border-line p-3">
           <div className="grid grid-cols-2 gap-2">

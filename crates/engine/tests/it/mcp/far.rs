@@ -239,7 +239,7 @@ async fn a_call_elsewhere_ends_in_words_whatever_the_server_does() {
         .change_mcp_server(
             hall.team
                 .store
-                .mcp_servers(Some(project.id))
+                .mcp_servers(project.id)
                 .await
                 .unwrap()
                 .iter()

@@ -237,6 +237,109 @@ async fn what_could_not_be_looked_at_is_told_in_a_bucket() {
     what_could_not_be_looked_at_is_told_and_looked_at_the_next_night(nights).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_not_sound_takes_no_place_of_one_that_nobody_looked_at() {
+    let nights = Nights::new(Place::folder(), false, 1, 1).await;
+    let lock = std::fs::File::create(nights.app.dir.path().join("verify.lock")).unwrap();
+    lock.lock().unwrap();
+    let first = nights.night().await;
+    assert!(matches!(&first.verified, Some(Err(BackupError::Busy { .. }))), "{first:?}");
+    let first = first.made.manifest.name;
+    drop(lock);
+    nights.tamper("UPDATE secrets SET identity = '~' || identity").await;
+    let bad = nights.night().await;
+    assert_eq!(bad.gone.unwrap(), Vec::<String>::new(), "it is looked at before others go");
+    assert_eq!(nights.names().await, [first, bad.made.manifest.name]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_was_found_sound_stays_no_longer_where_nobody_looks_at_later_ones() {
+    let nights = Nights::new(Place::folder(), false, 1, 1).await;
+    let first = sound(nights.night().await);
+    let BackupPlan { shelf, rules } = nights.backups.plan().clone();
+    let plan = BackupPlan { shelf, rules: BackupRules { verify: false, ..rules } };
+    let team = &nights.app.app.team;
+    let (store, places, vault) = (team.store.clone(), Arc::clone(&team.places), Arc::clone(&team.vault));
+    let data = nights.app.dir.path().to_owned();
+    let blind = Backups::new(store, places, Arc::new(nights.clock.clone()), vault, plan, data);
+    nights.clock.advance(chrono::Duration::days(1));
+    let done = blind.make(BackupCause::Schedule, false).await.unwrap();
+    assert_eq!(done.gone.unwrap(), [first.name]);
+}
+
+async fn what_lacks_a_repository_is_not_sound(nights: Nights) {
+    let good = sound(nights.night().await);
+    let team = &nights.app.app.team;
+    let shop = team.store.known_projects(None, 9).await.unwrap().remove(0).id;
+    let (there, away) = (team.places.repository(shop), nights.app.dir.path().join("away"));
+    // As when the disk that holds it is not mounted.
+    std::fs::rename(&there, &away).unwrap();
+    let done = nights.night().await;
+    assert_eq!((done.made.lost.as_slice(), done.made.without.len()), (&["shop".to_owned()][..], 0));
+    assert_eq!(done.gone.unwrap(), Vec::<String>::new(), "the good one stays");
+    let bad = done.made.manifest.name;
+    let view = nights.view().await;
+    assert_eq!(view.last_good_at, Some(view.items[1].started_at));
+    assert!(view.items[0].verify_problem.as_ref().unwrap().contains("the project shop was not there"), "{view:?}");
+    // Whoever looks at it later finds the same.
+    let found = nights.backups.verify(Some(&bad)).await.unwrap();
+    assert!(found.problems.concat().contains("the project shop was not there"), "{found:?}");
+    std::fs::rename(&away, &there).unwrap();
+    let again = nights.night().await;
+    assert_eq!(again.made.manifest.kind, BackupKind::Full, "nothing builds on that one");
+    let mut gone = again.gone.as_ref().unwrap().clone();
+    gone.sort();
+    assert_eq!(gone, [good.name, bad]);
+    sound(again);
+    // A project without one that was put away is not missed.
+    team.store.archive_project(shop).await.unwrap();
+    std::fs::rename(&there, &away).unwrap();
+    let done = nights.night().await;
+    assert_eq!((done.made.lost.len(), done.made.without.as_slice()), (0, &["shop".to_owned()][..]));
+    sound(done);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lacks_a_repository_is_not_sound_on_sqlite() {
+    what_lacks_a_repository_is_not_sound(Nights::new(Place::folder(), false, 1, 1).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lacks_a_repository_is_not_sound_on_postgresql() {
+    what_lacks_a_repository_is_not_sound(Nights::new(Place::folder(), true, 1, 1).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_for_which_there_is_no_room_is_not_begun_and_that_is_told() {
+    let nights = Nights::new(Place::folder(), false, 1, 7).await;
+    let team = &nights.app.app.team;
+    let lock = std::fs::File::create(nights.app.dir.path().join("verify.lock")).unwrap();
+    lock.lock().unwrap();
+    let first = nights.night().await.made.manifest;
+    let Shelf::Folder(folder) = nights.place.shelf() else { panic!("it is a folder") };
+    let path = folder.join(&first.name).join("manifest.json");
+    let (whole, mut large) = (std::fs::read(&path).unwrap(), first.clone());
+    large.rows.bytes = 1 << 50;
+    std::fs::write(&path, serde_json::to_vec(&large).unwrap()).unwrap();
+    let refused = nights.backups.verify(Some(&first.name)).await.unwrap_err();
+    assert!(matches!(refused, BackupError::NoRoom { percent: 75, .. }), "{refused}");
+    let view = nights.view().await;
+    assert_eq!(view.last_good_at, Some(view.items[0].started_at), "it says nothing of the backup");
+    assert!(view.last_good_unchecked.as_ref().unwrap().contains("GUILDHALL_BACKUP_SCRATCH"), "{view:?}");
+    std::fs::write(&path, whole).unwrap();
+
+    // In a folder that somebody named, whose lock nobody has.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let BackupPlan { shelf, rules } = nights.backups.plan().clone();
+    let plan = BackupPlan { shelf, rules: BackupRules { scratch: Some(elsewhere.path().to_owned()), ..rules } };
+    let (store, places, vault) = (team.store.clone(), Arc::clone(&team.places), Arc::clone(&team.vault));
+    let data = nights.app.dir.path().to_owned();
+    let beside = Backups::new(store, places, Arc::new(nights.clock.clone()), vault, plan, data);
+    nights.clock.advance(chrono::Duration::days(1));
+    sound(beside.make(BackupCause::Schedule, false).await.unwrap());
+    assert_eq!(nights.view().await.last_good_unchecked, None);
+}
+
 /// The program, with its rules where no place is named, is killed in the middle of looking at what it has made.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_that_names_the_place_heeds_the_rules_and_what_was_cut_off_is_looked_at_again() {
@@ -296,8 +399,8 @@ async fn the_list_says_what_was_found_in_each() {
     nights.place.damage(&full.name, &full.packs[0].file).await;
     nights.backups.verify(Some(&one.name)).await.unwrap_err();
     let said = list(&data).await;
-    let below = format!("  NOT SOUND: it builds on {}, which is not", full.name);
-    assert!(said[..2].iter().all(|line| line.contains("  NOT SOUND: the ")) && said[2].ends_with(&below), "{said:?}");
+    let below = format!("  NOT SOUND: it builds on {}, which is not: the part {}", full.name, full.packs[0].file);
+    assert!(said[..2].iter().all(|line| line.contains("  NOT SOUND: the ")) && said[2].contains(&below), "{said:?}");
     nights.tamper("DELETE FROM backups").await;
     assert!(list(&data).await.iter().all(|line| line.ends_with("  not known here")));
     // Where one is to be restored there is no database yet.

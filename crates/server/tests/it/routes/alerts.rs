@@ -16,6 +16,7 @@ fn reading(app: &TestApp, seconds: i64, memory: i64, failures: i64) -> Reading {
         memory: Some(Used { used: memory, total: 100 }),
         process_memory: None,
         disk: None,
+        disks: Vec::new(),
         processors: 2,
         load: None,
         active_agents: Some(0),

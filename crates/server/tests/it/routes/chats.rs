@@ -121,3 +121,24 @@ async fn files_come_with_messages_and_are_bounded() {
     owner.delete(&path(chat)).await.is(StatusCode::NO_CONTENT);
     owner.get(&bytes).await.is_problem(StatusCode::NOT_FOUND, "not-found");
 }
+
+#[tokio::test]
+async fn in_an_archived_project_nothing_more_is_said() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let project = owner.project("Demo", json!({ "kind": "empty" })).await;
+    let of_project = format!("/api/projects/{}", project["id"].as_str().unwrap());
+    let chats = format!("{of_project}/chats");
+    let new = json!({ "message": said("Hello."), "mode": "read", "model": "simulated" });
+    let chat = owner.post(&chats, new.clone()).await.is(StatusCode::ACCEPTED)["feature"].clone();
+    owner.until(&path(&chat), |chat| chat["status"] == "waiting_approval").await;
+    owner.delete(&of_project).await.is(StatusCode::NO_CONTENT);
+    let more = json!({ "message": said("Again."), "mode": "read" });
+    let messages = format!("{}/messages", path(&chat));
+    owner.post(&messages, more).await.is_problem(StatusCode::CONFLICT, "project-archived");
+    owner.call(&format!("{}/to-card", path(&chat))).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    owner.post(&chats, new).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    // What was said can be read, and taken away.
+    assert_eq!(owner.get(&path(&chat)).await.is(StatusCode::OK)["summary"], "Hello.");
+    owner.delete(&path(&chat)).await.is(StatusCode::NO_CONTENT);
+}

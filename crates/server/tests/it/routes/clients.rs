@@ -64,7 +64,7 @@ async fn a_program_finds_its_way_from_a_refusal_to_tokens() {
 
     let asked = owner.get(&format!("/api/oauth/consent?{query}")).await.is(StatusCode::OK);
     assert_eq!((&asked["name"], &asked["leadsTo"]), (&json!("Editor"), &json!("127.0.0.1:7777")));
-    assert_eq!(asked["scopes"], json!(["read"]));
+    assert_eq!((&asked["scopes"], &asked["wrong"]), (&json!(["read"]), &Value::Null));
     let denied = asked["denied"].as_str().unwrap();
     assert_eq!((word(denied, "error"), word(denied, "state")), (Some("access_denied".into()), Some("5e5".into())));
 
@@ -137,7 +137,7 @@ async fn what_is_asked_wrongly_leads_nobody_astray() {
         assert!(led.header("location").starts_with("/oauth/consent?"), "{changes:?}: {led:?}");
         owner.get(&format!("/api/oauth/consent?{query}")).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
     }
-    // What else is wrong the program is told.
+    // What else is wrong the program is told, but only by a member who has seen it and goes there.
     for (changes, error) in [
         ([("response_type", "token")], "unsupported_response_type"),
         ([("code_challenge_method", "plain")], "invalid_request"),
@@ -149,10 +149,18 @@ async fn what_is_asked_wrongly_leads_nobody_astray() {
     ] {
         let query = ask(&changes);
         let led = program.get(&format!("/oauth/authorize?{query}")).await;
-        let to = led.header("location");
-        assert!(to.starts_with(BACK), "{changes:?}: {led:?}");
+        assert!(led.header("location").starts_with("/oauth/consent?"), "{changes:?}: {led:?}");
+        app.anonymous().get(&format!("/api/oauth/consent?{query}")).await.is(StatusCode::UNAUTHORIZED);
+        let told = owner.get(&format!("/api/oauth/consent?{query}")).await.is(StatusCode::OK);
+        assert_eq!((&told["name"], &told["leadsTo"]), (&json!("Editor"), &json!("127.0.0.1:7777")));
+        assert!(told["wrong"].is_string() && told["scopes"] == json!([]), "{changes:?}: {told}");
+        let to = told["denied"].as_str().unwrap();
+        assert!(to.starts_with(BACK), "{changes:?}: {told}");
         assert_eq!((word(to, "error").as_deref(), word(to, "state").as_deref()), (Some(error), Some("s")), "{to}");
-        owner.get(&format!("/api/oauth/consent?{query}")).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+        let mut asking = program.asking();
+        asking["responseType"] = json!("token");
+        let yes = json!({ "asking": asking, "scopes": ["read"] });
+        owner.post("/api/oauth/consent", yes).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
     }
     // A member allows what was asked for, or less, and what the role has use of.
     let mut asking = program.asking();
@@ -253,6 +261,49 @@ async fn a_code_and_a_refresh_token_are_good_once_and_for_their_own_program() {
     assert!(!works(&program, second).await);
     program.refresh(again).await.is_refused("invalid_grant");
     assert_eq!(told(&mut owner, "client.disconnect").await[0]["detail"]["why"], "a refresh token was shown twice");
+}
+
+#[tokio::test]
+async fn a_program_may_ask_for_a_token_that_is_good_for_less() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let program = Program::at(&app).await;
+    let offered = async |token: &str| {
+        let got = program.say(token, "tools/list", json!({})).await;
+        let tools = got.is(StatusCode::OK)["result"]["tools"].as_array().unwrap().clone();
+        let has = |name: &str| tools.iter().any(|tool| tool["name"] == name);
+        (has("project_list"), has("feature_create"), has("feature_start"))
+    };
+    let refresh = async |token: &str, scope: &str| {
+        let fields = [
+            ("grant_type", "refresh_token"),
+            ("client_id", program.client_id.as_str()),
+            ("refresh_token", token),
+            ("scope", scope),
+        ];
+        program.post_form("/oauth/token", &fields).await
+    };
+    let (_, first) = program.connect(&mut owner, &["read", "write", "run"]).await;
+    // What is not asked of the member is not had, and a question for nothing is not one for everything.
+    for scope in ["read knowledge", "read admin", "openid"] {
+        refresh(&first, scope).await.is_refused("invalid_scope");
+    }
+    let less = refresh(&first, "run openid read").await.is(StatusCode::OK).clone();
+    assert_eq!(less["scope"], "read run");
+    let token = less["access_token"].as_str().unwrap();
+    assert_eq!(offered(token).await, (true, false, true));
+    let new = json!({ "projectId": "01890000-0000-7000-8000-000000000000", "description": "Build." });
+    let (why, failed) = program.call(token, "feature_create", new).await;
+    assert!(failed && why.as_str().unwrap().starts_with("missing-scope"), "{why}");
+    // Nobody makes more of it, or takes away what it says.
+    let bare = token.split('.').next().unwrap();
+    for other in [bare.to_owned(), format!("{token}.write"), token.replace("read", "write")] {
+        assert!(!works(&program, &other).await, "{other}");
+    }
+    // The next one may be for all again: that is what the member allowed.
+    let again = program.refresh(less["refresh_token"].as_str().unwrap()).await.is(StatusCode::OK).clone();
+    assert_eq!(again["scope"], "read write run");
+    assert_eq!(offered(again["access_token"].as_str().unwrap()).await, (true, true, true));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::{PASSWORD, PATIENCE, Persona, TestApp, Wish};
+use crate::post::Post;
 use crate::provider::{Providers, Visitor, told};
 
 const LINK: &str = "/api/auth/identities";
@@ -60,6 +61,31 @@ async fn link_sign_in_unlink(postgres: bool) {
     assert_eq!(Visitor::new(&app).go("/api/auth/oidc/one").await, "/login?problem=no-account");
     let told = owner.get("/api/audit?action=identity.unlink").await.is(StatusCode::OK);
     assert_eq!(told["items"].as_array().unwrap().len(), 1, "{told}");
+}
+
+#[tokio::test]
+async fn a_link_that_comes_or_goes_is_mailed() {
+    let providers = Providers::start(1).await;
+    let mut post = Post::start().await;
+    let smtp = post.settings();
+    let change = Box::new(move |config: &mut guildhall_server::config::Config| config.mail = Some(smtp));
+    let app = providers.app(Wish { change, ..Wish::default() }).await;
+    let mut owner = app.owner().await;
+    providers.is("olga", json!({ "email": "private@example.org", "email_verified": true })).await;
+    let mut visitor = Visitor::of(&app, &owner);
+    visitor.post_and_go(LINK, at("one")).await;
+    let list = linked(&mut owner).await;
+    // Linked again changes nothing, and is not told.
+    visitor.post_and_go(LINK, at("one")).await;
+    owner.delete(&format!("{LINK}/{}", list[0]["id"].as_str().unwrap())).await.is(StatusCode::NO_CONTENT);
+    for (subject, words) in [
+        ("An account was linked to yours", "Whoever holds it can sign in with it"),
+        ("A linked account was taken away", "that was linked to yours was taken away"),
+    ] {
+        let mail = post.next().await;
+        assert_eq!((mail.to.as_str(), mail.header("Subject").as_str()), ("olga@example.com", subject));
+        assert!(mail.text().replace('\n', " ").contains(words), "{}", mail.text());
+    }
 }
 
 #[tokio::test]

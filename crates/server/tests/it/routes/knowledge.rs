@@ -70,6 +70,10 @@ async fn what_one_member_writes_another_sees_at_once_and_finds() {
         "{found}"
     );
     assert!(hit["score"].as_f64().unwrap() > 0.0 && hit["snippet"]["text"].as_str().unwrap().contains("test first"));
+    assert_eq!(
+        (&hit["status"], &hit["createdBy"], &hit["origin"]),
+        (&made["status"], &made["createdBy"], &json!("member"))
+    );
 
     let entry = json!({ "title": "Glossary", "content": "One word for one thing.", "related": [made["id"]],
         "sourceUrl": "https://example.com/x", "type": "glossary" });

@@ -127,11 +127,25 @@ async fn of_an_archive_every_file_comes_in_or_is_told_of() {
     }
     assert_eq!(titles(&mut olga, "").await, ["Quinces"]);
 
-    // What is wrong in a file is told with its field.
+    // What is wrong in a file is told with its field, of all faulty ones at once, and nothing comes in.
     std::fs::write(learnings.join("bad.md"), "---\nkind: entry\ntitle: x\ntags: one\n---\ny").unwrap();
+    std::fs::write(learnings.join("worse.md"), b"\xff\xfe").unwrap();
+    let twice = format!("---\nid: {}\nkind: entry\ntitle: Sloes\n---\nAfter the first frost.", uuid::Uuid::nil());
+    for name in ["one.md", "two.md"] {
+        std::fs::write(learnings.join(name), &twice).unwrap();
+    }
     let answer = sent(&mut olga, "application/x-tar", archive("gnu", desk.path()).await).await;
-    let problem = answer.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid").to_string();
-    assert!(problem.contains("bad.md: tags: write a list of words"), "{problem}");
+    let problem = answer.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    let why = |name: &str| {
+        let of = format!("./knowledge-export-2026/learnings/{name}");
+        let told = problem["faulty"].as_array().unwrap().iter().find(|one| one["file"] == of.as_str());
+        told.map(|one| one["why"].as_str().unwrap().to_owned()).unwrap_or_default()
+    };
+    assert!(why("bad.md").starts_with("tags: write a list of words"), "{problem}");
+    assert_eq!(why("worse.md"), "the file is no UTF-8 text");
+    assert!(format!("{}{}", why("one.md"), why("two.md")).starts_with("it has the id of "), "{problem}");
+    assert_eq!(problem["faulty"].as_array().unwrap().len(), 3, "{problem}");
+    assert_eq!(titles(&mut olga, "").await, ["Quinces"]);
 }
 
 #[tokio::test]

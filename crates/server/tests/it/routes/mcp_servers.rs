@@ -26,9 +26,12 @@ async fn a_servers_secrets_come_in_and_go_nowhere_else() {
     let made = ben.post(&list, http("https://example.com/mcp")).await;
     let path = format!("/api/mcp-servers/{}", made.is(StatusCode::CREATED)["id"].as_str().unwrap());
     ben.post(&list, http("https://example.com/mcp")).await.is_problem(StatusCode::CONFLICT, "taken");
-    let seen = vera.get(&list).await;
+    let listed = vera.get(&list).await;
+    let line = &listed.is(StatusCode::OK)["items"][0];
+    assert!(line["name"] == "docs" && line["values"].is_null() && line["tools"] == json!([]), "{line}");
+    let seen = vera.get(&path).await;
     assert_eq!(
-        seen.is(StatusCode::OK)["items"][0]["values"],
+        seen.is(StatusCode::OK)["values"],
         json!([
             { "name": "Authorization", "secret": true, "value": null },
             { "name": "X-Team", "secret": false, "value": "guild" },
@@ -63,13 +66,65 @@ async fn a_servers_secrets_come_in_and_go_nowhere_else() {
 
     ben.delete(&path).await.is(StatusCode::NO_CONTENT);
     ben.delete(&path).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    ben.get(&path).await.is_problem(StatusCode::NOT_FOUND, "not-found");
     assert_eq!(ben.get("/api/mcp-servers").await.is(StatusCode::OK)["items"], json!([]));
     let audit = olga.get("/api/audit?object=mcp-server").await;
     let entries = audit.is(StatusCode::OK)["items"].as_array().unwrap().clone();
     let actions: Vec<&Value> = entries.iter().map(|one| &one["action"]).collect();
     assert_eq!(actions, ["mcp-server.delete", "mcp-server.change", "mcp-server.create"]);
-    for answer in [made, seen, audit] {
+    for answer in [made, listed, seen, audit] {
         assert!(!answer.text().contains(SECRET), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_moves_is_trusted_no_more_until_somebody_says_so() {
+    let app = TestApp::start().await;
+    let mut olga = app.owner().await;
+    let project = olga.project("p", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
+    let bare = |url: &str| json!({ "kind": "http", "url": url });
+    let new = json!({ "name": "docs", "transport": bare("https://example.com/mcp") });
+    let made = olga.post(&format!("/api/projects/{project}/mcp-servers"), new).await.is(StatusCode::CREATED);
+    let path = format!("/api/mcp-servers/{}", made["id"].as_str().unwrap());
+    let mut trusted = async |change: Value| olga.patch(&path, change).await.is(StatusCode::OK)["trusted"].clone();
+    assert_eq!(trusted(json!({ "trusted": true })).await, true);
+    // Where it stays, whatever else is changed.
+    assert_eq!(trusted(json!({ "name": "more", "transport": bare("https://example.com/mcp") })).await, true);
+    assert_eq!(trusted(json!({ "values": [{ "name": "X-Team", "value": "guild", "secret": false }] })).await, true);
+    assert_eq!(trusted(json!({ "transport": bare("https://elsewhere.example/mcp") })).await, false);
+    assert_eq!(trusted(json!({ "transport": bare("https://third.example/mcp"), "trusted": true })).await, true);
+    assert_eq!(trusted(json!({ "transport": { "kind": "stdio", "command": "node x" }, "values": [] })).await, false);
+    let audit = olga.get("/api/audit?action=mcp-server.change").await.is(StatusCode::OK);
+    assert_eq!(audit["items"][0]["detail"]["trusted"], "false", "{audit}");
+}
+
+#[tokio::test]
+async fn servers_of_all_projects_come_a_page_at_a_time() {
+    let app = TestApp::start().await;
+    let mut olga = app.owner().await;
+    let mut names = Vec::new();
+    for project in ["one", "two"] {
+        let project = olga.project(project, json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
+        let list = format!("/api/projects/{project}/mcp-servers");
+        for name in ["zoo", "docs"] {
+            let new = json!({ "name": name, "transport": { "kind": "http", "url": "https://example.com/mcp" } });
+            olga.post(&list, new).await.is(StatusCode::CREATED);
+            names.push(json!(name));
+        }
+        let own = olga.get(&list).await.is(StatusCode::OK);
+        assert_eq!((&own["items"][0]["name"], &own["items"][1]["name"]), (&json!("docs"), &json!("zoo")), "by name");
+    }
+    let (mut found, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = olga.get(&format!("/api/mcp-servers?limit=3{next}")).await.is(StatusCode::OK);
+        found.extend(page["items"].as_array().unwrap().iter().map(|server| server["name"].clone()));
+        let Some(after) = page["next"].as_str() else { break };
+        next = format!("&after={after}");
+    }
+    assert_eq!(found, names);
+    for limit in [0, 101] {
+        let refused = olga.get(&format!("/api/mcp-servers?limit={limit}")).await;
+        refused.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
     }
 }
 

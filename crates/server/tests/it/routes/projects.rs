@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use guildhall_types::member::MemberRole;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::harness::{TestApp, Wish};
+use crate::harness::{PATIENCE, TestApp, Wish};
 
 #[tokio::test]
 async fn a_project_is_made_listed_changed_and_archived() {
@@ -133,4 +135,53 @@ async fn the_sample_offers_features() {
     let mut viewer = app.member(MemberRole::Viewer).await;
     let offered = viewer.get("/api/sample/suggestions").await.is(StatusCode::OK);
     assert!(offered.as_array().unwrap().len() >= 3);
+}
+
+/// A host that takes connections and never answers: what is cloned from there waits. Tells how many it has taken.
+async fn silent_host() -> (String, tokio::sync::watch::Receiver<Vec<std::sync::Arc<tokio::net::TcpStream>>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (told, taken) = tokio::sync::watch::channel(Vec::new());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            told.send_modify(|all| all.push(std::sync::Arc::new(stream)));
+        }
+    });
+    (address, taken)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_many_are_cloned_at_once_and_so_many_of_a_member_wait() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let (host, mut taken) = silent_host().await;
+    let clone = |n: usize| {
+        let source = json!({ "kind": "clone", "url": format!("{host}/{n}.git") });
+        json!({ "name": format!("p{n}"), "source": source })
+    };
+    for n in 0..10 {
+        owner.post("/api/projects", clone(n)).await.is(StatusCode::CREATED);
+    }
+    let refused = owner.post("/api/projects", clone(10)).await.is_problem(StatusCode::CONFLICT, "too-many-clones");
+    assert!(refused["detail"].as_str().unwrap().contains("of 10 of your projects"), "{refused}");
+    // What is not cloned is made all the same, and others have a number of their own.
+    owner.project("own", json!({ "kind": "empty" })).await;
+    let mut admin = app.member(MemberRole::Admin).await;
+    admin.post("/api/projects", clone(11)).await.is(StatusCode::CREATED);
+
+    let came = |many: usize| move |all: &Vec<std::sync::Arc<tokio::net::TcpStream>>| all.len() >= many;
+    tokio::time::timeout(PATIENCE, taken.wait_for(came(3))).await.unwrap().unwrap();
+    let mut asked = Vec::new();
+    for one in taken.borrow().clone() {
+        let mut line = [0; 64];
+        let read = one.peek(&mut line).await.unwrap();
+        asked.push(String::from_utf8_lossy(&line[..read]).into_owned());
+    }
+    assert!(asked.iter().any(|line| line.starts_with("GET /11.git/")), "nobody waits for another's alone: {asked:?}");
+    let fourth = tokio::time::timeout(Duration::from_millis(700), taken.wait_for(came(4))).await.is_ok();
+    assert!(!fourth, "three at once");
+    // One that fails makes room for the next.
+    let first = taken.borrow()[0].clone();
+    rustix::net::shutdown(&*first, rustix::net::Shutdown::Both).unwrap();
+    tokio::time::timeout(PATIENCE, taken.wait_for(came(4))).await.unwrap().unwrap();
 }

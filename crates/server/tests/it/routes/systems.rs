@@ -108,7 +108,13 @@ async fn a_system_runs_waits_for_a_person_and_ends() {
     let path = format!("/api/executions/{}", begun["id"].as_str().unwrap());
     socket.wait(|frame| frame["type"] == "execution.updated" && frame["execution"]["status"] == "waiting").await;
     let shown = owner.get(&path).await.is(StatusCode::OK);
-    assert_eq!((&shown["steps"][1]["input"], &shown["steps"][1]["status"]), (&json!("Seen."), &json!("waiting")));
+    assert_eq!((&shown["steps"][1]["key"], &shown["steps"][1]["status"]), (&json!("approve"), &json!("waiting")));
+    // What a step was given and gave is had by its own address, so that a page that looks often reads little.
+    let step = owner.get(&format!("{path}/steps/approve")).await.is(StatusCode::OK);
+    assert_eq!((&step["input"], &step["status"], &step["rounds"]), (&json!("Seen."), &json!("waiting"), &json!(0)));
+    assert_eq!(owner.get(&format!("{path}/steps/look")).await.is(StatusCode::OK)["output"], "Seen.");
+    assert!(!shown["steps"].to_string().contains("Seen.") && shown["input"]["topic"] == "cats", "{shown}");
+    owner.get(&format!("{path}/steps/none")).await.is_problem(StatusCode::NOT_FOUND, "not-found");
     assert_eq!(shown["definition"]["name"], "Look and approve");
     assert!(shown["tokens"].as_i64().unwrap() > 0);
     assert_eq!((&shown["about"], &shown["steps"][0]["tasks"][0]["status"]), (&json!("cats"), &json!("waiting")));

@@ -46,7 +46,7 @@ impl Store {
             looks.push(rare.iter().take(3).map(|(word, _)| vec![word.clone()]).collect());
             looks.push(vec![rare.into_iter().map(|(word, _)| word).collect()]);
         }
-        let counts = self.counts(&looks).await?;
+        let counts = self.counts(&looks, None).await?;
         let mut found: BTreeMap<i64, Found> = BTreeMap::new();
         for must in looks {
             found.extend(self.look(&must, Span::ALL, &counts).await?.into_iter().map(|one| (one.place, one)));

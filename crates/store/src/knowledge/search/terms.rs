@@ -15,10 +15,12 @@ const COMPARED: i64 = 60;
 /// Letters from which on a beginning stands for words.
 const BEGINNING: usize = 2;
 
+/// A word of the hub, its stem, and how many items hold it.
+pub(super) type Known = (String, String, i64);
+
 impl Store {
-    /// What the words that somebody looks for stand for in the hub.
-    pub(super) async fn terms(&self, asked: &Asked, items: i64) -> Result<Vec<Term>, StoreError> {
-        let known = self.known_words(asked).await?;
+    /// What the words that somebody looks for stand for in the hub, of which these are `known`.
+    pub(super) async fn terms(&self, asked: &Asked, known: &[Known], items: i64) -> Result<Vec<Term>, StoreError> {
         let mut terms = Vec::new();
         for word in &asked.words {
             let mut meant: Vec<Meant> = known
@@ -55,7 +57,7 @@ impl Store {
     }
 
     /// Those words of the hub that are asked for, or have a stem in common with one.
-    async fn known_words(&self, asked: &Asked) -> Result<Vec<(String, String, i64)>, StoreError> {
+    pub(super) async fn known_words(&self, asked: &Asked) -> Result<Vec<Known>, StoreError> {
         let wanted: Vec<&String> =
             asked.words.iter().flat_map(|word| [&word.word, &word.stem].into_iter().chain(&word.parts)).collect();
         let list = listed(self.backend(), 1);

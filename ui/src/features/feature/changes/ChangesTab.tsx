@@ -4,6 +4,7 @@ import { asApiError } from "@/api/error";
 import { useDiff } from "@/api/queries";
 import type { Feature, Run } from "@/api/types";
 import { Empty, ErrorState } from "@/components/state";
+import { warmUp } from "../code/highlight";
 import { DiffSkeleton } from "../Skeletons";
 import { s } from "../strings";
 import { Review } from "./Review";
@@ -24,6 +25,8 @@ export function ChangesTab({
   onSent: () => void;
 }) {
   const diff = useDiff(feature.id, run !== undefined);
+  // The diff is colourless for a shorter time.
+  useEffect(warmUp, []);
   const { refetch } = diff;
   // A new run, its worktree, and each snapshot make another diff.
   const state = `${run?.id} ${run?.baseCommit} ${run?.headCommit}`;

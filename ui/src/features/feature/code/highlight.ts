@@ -36,6 +36,9 @@ function start(): Worker | null {
   return worker;
 }
 
+/** Gets ready what colours texts, while they are still on their way. */
+export const warmUp = () => void start();
+
 async function ask(language: string, text: string): Promise<Tokens | null> {
   if (start() === null) return null;
   const grammars = told.has(language) ? undefined : await grammarsOf(language);

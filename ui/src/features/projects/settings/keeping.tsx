@@ -1,6 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { Section } from "@/components/page";
@@ -13,6 +12,7 @@ import { Switch } from "@/components/ui/switch";
 import { toast } from "@/components/ui/toast";
 import { WithCode } from "@/components/with-code";
 import { bytes } from "@/lib/format";
+import { settingsCalls } from "./calls";
 import { outfit } from "./strings";
 
 const s = outfit.keeping;
@@ -37,7 +37,7 @@ export function Keeping({
 }) {
   const there = useQuery({
     queryKey: keys.outfit(projectId),
-    queryFn: ({ signal }) => api.outfit(projectId, signal),
+    queryFn: ({ signal }) => settingsCalls.outfit(projectId, signal),
   });
   return (
     <Section title={s.title} id="caches" lead={s.lead}>
@@ -115,7 +115,7 @@ function Clear({ projectId, empty }: { projectId: string; empty: boolean }) {
         confirm={s.clear}
         onConfirm={async () => {
           try {
-            await api.clearCaches(projectId);
+            await settingsCalls.clearCaches(projectId);
             toast.done(s.cleared);
           } catch (cause) {
             toast.error(undefined, asApiError(cause));

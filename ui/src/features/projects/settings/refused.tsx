@@ -1,19 +1,19 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { ShieldBan } from "lucide-react";
-import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import type { ProjectNetwork, RefusedHost } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { toast } from "@/components/ui/toast";
 import { Time } from "@/lib/time";
+import { settingsCalls } from "./calls";
 import { network as s } from "./strings";
 
 /** What a project's commands reach and were refused; the socket says when that changes. */
 export const useNetwork = (projectId: string) =>
   useQuery({
     queryKey: keys.network(projectId),
-    queryFn: ({ signal }) => api.network(projectId, signal),
+    queryFn: ({ signal }) => settingsCalls.network(projectId, signal),
     staleTime: Number.POSITIVE_INFINITY,
   });
 
@@ -58,7 +58,7 @@ export function RefusedList({
     toast.error(undefined, asApiError(cause));
   };
   const allow = useMutation({
-    mutationFn: (host: RefusedHost) => api.allowHost(projectId, entryOf(host)),
+    mutationFn: (host: RefusedHost) => settingsCalls.allowHost(projectId, entryOf(host)),
     onSuccess: (network, host) => {
       put(network);
       onAllowed?.(entryOf(host));
@@ -67,7 +67,7 @@ export function RefusedList({
     onError: failed,
   });
   const dismiss = useMutation({
-    mutationFn: ({ host, port }: RefusedHost) => api.dismissHost(projectId, host, port),
+    mutationFn: ({ host, port }: RefusedHost) => settingsCalls.dismissHost(projectId, host, port),
     onSuccess: put,
     onError: failed,
   });

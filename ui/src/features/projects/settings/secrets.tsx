@@ -1,7 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { LockKeyhole, Plus } from "lucide-react";
 import { type FormEvent, useId, useState } from "react";
-import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { useMay, useMe } from "@/api/queries";
@@ -18,6 +17,7 @@ import { toast } from "@/components/ui/toast";
 import { Time } from "@/lib/time";
 import { useUnsaved } from "@/lib/unsaved";
 import { t } from "@/strings";
+import { settingsCalls } from "./calls";
 import { outfit } from "./strings";
 
 const s = outfit.secrets;
@@ -29,7 +29,7 @@ export function Secrets({ projectId }: { projectId: string }) {
   const mayPut = useMay("keys");
   const secrets = useQuery({
     queryKey: keys.secrets(projectId),
-    queryFn: ({ signal }) => api.secrets(projectId, signal),
+    queryFn: ({ signal }) => settingsCalls.secrets(projectId, signal),
   });
   // The one whose value is replaced, or nothing for a new one; `false` while no window is open.
   const [editing, setEditing] = useState<ProjectSecret | null | false>(false);
@@ -136,7 +136,7 @@ function Row({
         confirm={s.remove}
         onConfirm={async () => {
           try {
-            await api.deleteSecret(projectId, name);
+            await settingsCalls.deleteSecret(projectId, name);
             client.setQueryData<ProjectSecret[]>(keys.secrets(projectId), (list) =>
               list?.filter((entry) => entry.name !== name),
             );
@@ -169,7 +169,7 @@ function Form({
   const [uses, setUses] = useState<ReadonlySet<SecretUse>>(new Set(former?.uses ?? USES));
   const put = useMutation({
     mutationFn: () =>
-      api.putSecret(
+      settingsCalls.putSecret(
         projectId,
         name.trim(),
         value,

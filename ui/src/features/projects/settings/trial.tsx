@@ -1,6 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { CircleCheck, CircleX, LoaderCircle, Play, Square } from "lucide-react";
-import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { useMay, useMe } from "@/api/queries";
@@ -12,6 +11,7 @@ import { Terminal } from "@/features/feature/live/Terminal";
 import { cn } from "@/lib/cn";
 import { duration, shortId } from "@/lib/format";
 import { Elapsed, Time } from "@/lib/time";
+import { settingsCalls } from "./calls";
 import { w } from "./strings";
 
 const TONE: Record<TrialOf["status"], Tone> = {
@@ -44,16 +44,16 @@ export function Trial({
   const client = useQueryClient();
   const trial = useQuery({
     queryKey: keys.trial(projectId),
-    queryFn: ({ signal }) => api.trial(projectId, signal),
+    queryFn: ({ signal }) => settingsCalls.trial(projectId, signal),
     // No event tells of it: it is looked at while it goes on.
     refetchInterval: (query) => (query.state.data?.trial?.status === "running" ? 1_000 : false),
   }).data?.trial;
   const start = useMutation({
-    mutationFn: () => api.tryChecks(projectId, lines, setUp, minutes),
+    mutationFn: () => settingsCalls.tryChecks(projectId, lines, setUp, minutes),
     onSuccess: (begun) => client.setQueryData(keys.trial(projectId), { trial: begun }),
   });
   const stop = useMutation({
-    mutationFn: () => api.stopTrial(projectId),
+    mutationFn: () => settingsCalls.stopTrial(projectId),
     onSettled: () => client.invalidateQueries({ queryKey: keys.trial(projectId) }),
   });
   const running = trial?.status === "running";

@@ -55,7 +55,7 @@ export const team = {
   title: "Team keys",
   lead: "Used by members who have no key of their own. Everyone sees that there is one; nobody sees the key.",
   none: "No key.",
-  configured: "From the server's configuration. One that you put in place here goes before it.",
+  configured: "From the server's configuration. One that you save here goes before it.",
   by: (name: string) => `by ${name}`,
   removed: (configured: boolean, name: string) =>
     configured
@@ -82,7 +82,7 @@ export const words = {
   save: "Save key",
   saved: "Key saved",
   cancel: "Cancel",
-  placed: "put in place",
+  placed: "saved",
   used: "last used",
   unused: "not used yet",
   keyless: "without a key",
