@@ -37,8 +37,9 @@ page:
 	scripts/page.sh
 	cd ui && npm run api:check && npm run check
 
+# Tests wait for servers, databases and processes half of the time: with half as many again as processors, these are kept busy.
 rust:
-	scripts/with-postgres.sh --in-memory cargo nextest run --workspace --locked
+	scripts/with-postgres.sh --in-memory cargo nextest run --workspace --locked --test-threads $$(($$(nproc) * 3 / 2))
 
 # What keeps agents apart, once more as a user without any rights, when this one is root.
 ordinary:
