@@ -143,7 +143,9 @@ export function Graph({ steps, label, ...shown }: { steps: readonly Step[]; labe
       ariaLabel: w.arrow(name(from), name(to)),
       interactionWidth: 24,
       zIndex: 20,
-      markerEnd: { type: "arrowclosed" as never },
+      // Boxes stand so near that with the usual offset a straight arrow would run past its own middle and back.
+      pathOptions: { offset: 12 },
+      markerEnd: { type: "arrowclosed" as never, width: 20, height: 20, color: "var(--faint)" },
     }));
     return { nodes, edges };
   }, [steps, mayChange, taken]);
