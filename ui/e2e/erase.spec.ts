@@ -1,4 +1,4 @@
-import { asPage, expect, expectAccessible, MEMBER, test } from "./support";
+import { asOwner, expect, expectAccessible, MEMBER, test } from "./support";
 
 test.use({ storageState: { cookies: [], origins: [] } });
 
@@ -6,10 +6,7 @@ test("an admin erases a former text and an item for good, and narrows the list t
   page,
   baseURL,
 }) => {
-  const { setUp } = await (await page.request.get("/api/auth/status")).json();
-  const { name, ...account } = MEMBER;
-  const http = asPage(page.request, baseURL);
-  await http.post(setUp ? "/api/auth/login" : "/api/auth/register", setUp ? account : { ...account, name });
+  const http = await asOwner(page, baseURL);
   const title = `How to call the bank ${Date.now()}`;
   const made = await http.post("/api/knowledge/entries?anyway=true", {
     title,

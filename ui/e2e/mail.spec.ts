@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "@playwright/test";
-import { asPage, expect, expectAccessible, MEMBER, test } from "./support";
+import { asOwner, asPage, expect, expectAccessible, test } from "./support";
 
 // A server of its own, which sends mail to a mail server that writes down what it is sent.
 const baseURL = process.env.GUILDHALL_E2E_MAIL_URL ?? "";
@@ -10,13 +10,6 @@ test.use({ baseURL, storageState: NOBODY, contextOptions: { reducedMotion: "redu
 
 const PASSWORD = "nine patient harbours";
 const NEW = "eleven copper meadows";
-
-async function asOwner(page: Page) {
-  const { setUp } = await (await page.request.get("/api/auth/status")).json();
-  const { name, ...account } = MEMBER;
-  const http = asPage(page.request, baseURL);
-  await http.post(setUp ? "/api/auth/login" : "/api/auth/register", setUp ? account : { ...account, name });
-}
 
 async function otherBrowser(browser: Browser): Promise<Page> {
   return (await browser.newContext({ baseURL, storageState: NOBODY })).newPage();
@@ -45,7 +38,7 @@ test("whoever is invited by mail joins, forgets the password, and sets a new one
   browser,
 }) => {
   const email = `mia-${Date.now()}@example.com`;
-  await asOwner(page);
+  await asOwner(page, baseURL);
   await page.goto("/team");
   await page.getByRole("button", { name: "Invite" }).click();
   const dialog = page.getByRole("dialog");
@@ -86,7 +79,7 @@ test("whoever is invited by mail joins, forgets the password, and sets a new one
 
 test("a stranger proves an address before there is an account", async ({ page, browser }) => {
   const email = `tom-${Date.now()}@example.com`;
-  await asOwner(page);
+  await asOwner(page, baseURL);
   await page.goto("/team");
   await page.getByRole("radio", { name: "Anyone" }).check();
   await page.getByRole("button", { name: "Save" }).click();
@@ -118,7 +111,7 @@ test("a stranger proves an address before there is an account", async ({ page, b
 });
 
 test("an admin tries mail and sees what could not be sent", async ({ page }) => {
-  await asOwner(page);
+  await asOwner(page, baseURL);
   const http = asPage(page.request, baseURL);
   await http.post("/api/invitations", { email: "never@example.com", role: "member" });
   await page.goto("/team");

@@ -1,25 +1,16 @@
-import { asPage, cards, expect, expectAccessible, MEMBER, makeProject, test } from "./support";
+import { asOwner, cards, expect, expectAccessible, join, makeProject, test } from "./support";
 
 // Two members in two browsers at once: one goes to sleep, the other looks after the agents.
 test.use({ storageState: { cookies: [], origins: [] } });
 
-const PASSWORD = "eleven careful gardeners";
 const build = (file: string) =>
   `Write.\n\n\`\`\`sim\n{"tools": [["write", {"path": "${file}", "content": "x\\n"}]]}\n{"say": "Done."}\n\`\`\``;
 const silent = 'Wait.\n\n```sim\n{"silence_ms": 600000, "say": "Done."}\n```';
 
 test("the evening before and the morning after, of two members", async ({ page, baseURL, browser }) => {
-  const { setUp } = await (await page.request.get("/api/auth/status")).json();
-  const { name, ...account } = MEMBER;
-  const anna = asPage(page.request, baseURL);
-  await anna.post(setUp ? "/api/auth/login" : "/api/auth/register", setUp ? account : { ...account, name });
+  const anna = await asOwner(page, baseURL);
   const project = await makeProject(page, baseURL);
-  const email = `ben-${Date.now()}@example.com`;
-  const { code } = await anna.post("/api/invitations", { email, role: "member" });
-  const context = await browser.newContext({ ...(baseURL === undefined ? {} : { baseURL }) });
-  const bens = await context.newPage();
-  const ben = asPage(bens.request, baseURL);
-  await ben.post("/api/auth/register", { email, password: PASSWORD, name: "Ben", invitation: code });
+  const { page: bens, http: ben } = await join(browser, baseURL, anna);
   const write = (title: string, description: string, more: object = {}) =>
     ben.post(`/api/projects/${project.id}/features`, { title, description, model: "simulated", ...more });
 
@@ -102,5 +93,5 @@ test("the evening before and the morning after, of two members", async ({ page, 
   await expect(expected).toContainText(/No past runs yet|Probably/);
   await expectAccessible(bens);
   await bens.screenshot({ path: "test-results/morning-forecast-narrow-dark.png" });
-  await context.close();
+  await bens.context().close();
 });

@@ -139,7 +139,7 @@ test("what the servers have and who uses what, now and over time", async ({ page
   const over = page.getByRole("region", { name: "Over time" });
   await expect(over.locator(".recharts-area-area").first()).toBeVisible();
   await expect(over.locator(".recharts-reference-line-line")).toHaveCount(2);
-  await expect(over.getByText("Critical from 9.6 GiB")).toBeVisible();
+  await expect(over.getByText("Critical from 9.6 GiB", { exact: true })).toBeVisible();
   await over.getByRole("combobox", { name: "Whose" }).click();
   await page.getByRole("option", { name: "Members" }).click();
   await expect(over.locator(".recharts-area-area")).toHaveCount(3);

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { Browser, BrowserContext, Page } from "@playwright/test";
-import { asPage, expect, expectAccessible, MEMBER, test } from "./support";
+import { asOwner, asPage, expect, expectAccessible, MEMBER, test } from "./support";
 
 // Everyone here signs in by themselves, under the name of this machine: passkeys need one.
 test.use({ storageState: { cookies: [], origins: [] }, contextOptions: { reducedMotion: "reduce" } });
@@ -31,18 +31,10 @@ async function newBrowser(browser: Browser, baseURL: string | undefined): Promis
   return context.newPage();
 }
 
-async function asOwner(page: Page, baseURL: string | undefined) {
-  const { setUp } = await (await page.request.get("/api/auth/status")).json();
-  const { name, ...account } = MEMBER;
-  const http = asPage(page.request, named(baseURL));
-  await http.post(setUp ? "/api/auth/login" : "/api/auth/register", setUp ? account : { ...account, name });
-  return http;
-}
-
 /** Somebody new, signed in with a browser of their own. */
 async function join(browser: Browser, baseURL: string | undefined, role = "member") {
   const owner = await newBrowser(browser, baseURL);
-  const http = await asOwner(owner, baseURL);
+  const http = await asOwner(owner, named(baseURL));
   const who = { name: `Gina ${guests}`, email: `gina-${Date.now()}-${guests++}@example.com` };
   const { code } = await http.post("/api/invitations", { email: who.email, role });
   await owner.context().close();
@@ -230,7 +222,7 @@ test("an owner asks everyone for a second factor, and an admin takes one away", 
 }) => {
   const admin = await join(browser, baseURL, "admin");
   const owner = await newBrowser(browser, baseURL);
-  await asOwner(owner, baseURL);
+  await asOwner(owner, named(baseURL));
   const origin = { origin: new URL(owner.url() === "about:blank" ? named(baseURL) : owner.url()).origin };
   const promoted = await owner.request.patch(`/api/members/${admin.id}`, {
     data: { role: "owner" },

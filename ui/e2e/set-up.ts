@@ -30,11 +30,11 @@ test("the first account owns the server, and the set-up is closed from then on",
   await expect(page).toHaveURL(/\/login$/);
   await page.getByLabel("E-mail").fill(MEMBER.email);
   await page.getByLabel("Password").fill("not the password");
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await expect(page.getByRole("alert")).toBeVisible();
   await expect(page.getByLabel("Password")).toBeFocused();
   await page.getByLabel("Password").fill(MEMBER.password);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await expect(page.getByRole("heading", { name: "Inbox" })).toBeVisible();
   await page.context().storageState({ path: SESSION });
   // All tests work as this member, and each card that one leaves to be merged holds a worktree.

@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { asPage, expect, expectAccessible, MEMBER, test } from "./support";
+import { asOwner, expect, expectAccessible, test } from "./support";
 
 const PROVIDER = process.env.GUILDHALL_E2E_OIDC ?? "";
 
@@ -24,12 +24,7 @@ test("whoever is invited joins by a provider, and proves by it who they are", as
   baseURL,
   browser,
 }) => {
-  const { setUp } = await (await page.request.get("/api/auth/status")).json();
-  const http = asPage(page.request, baseURL);
-  await http.post(
-    setUp ? "/api/auth/login" : "/api/auth/register",
-    setUp ? { email: MEMBER.email, password: MEMBER.password } : MEMBER,
-  );
+  const http = await asOwner(page, baseURL);
   const email = `grace-${Date.now()}@example.com`;
   const grace = {
     email,

@@ -1,6 +1,13 @@
 import { readFile, writeFile } from "node:fs/promises";
 import AxeBuilder from "@axe-core/playwright";
-import { type APIRequestContext, test as base, expect, type Locator, type Page } from "@playwright/test";
+import {
+  type APIRequestContext,
+  type Browser,
+  test as base,
+  expect,
+  type Locator,
+  type Page,
+} from "@playwright/test";
 
 export const SESSION = `${process.env.GUILDHALL_E2E_RESULTS ?? "test-results"}/.session.json`;
 export const MEMBER = { name: "Ada Lovelace", email: "ada@example.com", password: "seven quiet lanterns" };
@@ -38,6 +45,32 @@ export function asPage(request: APIRequestContext, baseURL: string | undefined) 
       return answer.json();
     },
   };
+}
+
+/** Signs the owner in; makes the account where nobody has set up the server yet. */
+export async function asOwner(page: Page, baseURL: string | undefined) {
+  const { setUp } = await (await page.request.get("/api/auth/status")).json();
+  const { name, ...account } = MEMBER;
+  const http = asPage(page.request, baseURL);
+  await http.post(setUp ? "/api/auth/login" : "/api/auth/register", setUp ? account : { ...account, name });
+  return http;
+}
+
+/** Another member, in a browser of their own. */
+export async function join(
+  browser: Browser,
+  baseURL: string | undefined,
+  owner: ReturnType<typeof asPage>,
+  { role = "member", name = "Ben" } = {},
+) {
+  const context = await browser.newContext({ ...(baseURL === undefined ? {} : { baseURL }) });
+  const page = await context.newPage();
+  const email = `ben-${Date.now()}@example.com`;
+  const { code } = await owner.post("/api/invitations", { email, role });
+  const http = asPage(page.request, baseURL);
+  const account = { email, password: "eleven careful gardeners", name, invitation: code };
+  const { id } = await http.post("/api/auth/register", account);
+  return { page, http, name, id: id as string };
 }
 
 /** A project of its own for a test, ready to be worked in. */
@@ -98,12 +131,14 @@ export async function shots(page: Page, name: string) {
   await expectAccessible(page);
   await picture("-dark");
   await page.setViewportSize({ width: 390, height: 844 });
-  const wide = await page.evaluate(() => {
-    // What scrolls is the view, not the document.
-    const boxes = [document.documentElement, document.querySelector("#content")];
-    return Math.max(...boxes.map((box) => (box ? box.scrollWidth - box.clientWidth : 0)));
-  });
-  expect(wide).toBeLessThanOrEqual(0);
+  const wide = () =>
+    page.evaluate(() => {
+      // What scrolls is the view, not the document.
+      const boxes = [document.documentElement, document.querySelector("#content")];
+      return Math.max(...boxes.map((box) => (box ? box.scrollWidth - box.clientWidth : 0)));
+    });
+  // A plot takes its new width a moment after the screen has it.
+  await expect.poll(wide).toBeLessThanOrEqual(0);
   await expectAccessible(page);
   await picture("-narrow");
   await page.emulateMedia({ colorScheme: null });

@@ -1,5 +1,5 @@
 import type { Browser, Page } from "@playwright/test";
-import { asPage, cards, expect, expectAccessible, MEMBER, makeProject, test } from "./support";
+import { asOwner, cards, expect, expectAccessible, MEMBER, makeProject, test } from "./support";
 
 // Roles and passwords end sessions: these tests sign in by themselves and leave the shared session alone.
 test.use({ storageState: { cookies: [], origins: [] }, contextOptions: { reducedMotion: "reduce" } });
@@ -10,14 +10,6 @@ const guest = (name: string) => ({
   name,
   email: `${name.toLowerCase()}-${Date.now()}-${guests++}@example.com`,
 });
-
-/** Signs the owner in; makes the account where nobody has set up the server yet. */
-async function asOwner(page: Page, baseURL: string | undefined) {
-  const { setUp } = await (await page.request.get("/api/auth/status")).json();
-  const { name, ...account } = MEMBER;
-  const http = asPage(page.request, baseURL);
-  await http.post(setUp ? "/api/auth/login" : "/api/auth/register", setUp ? account : { ...account, name });
-}
 
 /** The browser of somebody else. */
 async function otherBrowser(browser: Browser, baseURL: string | undefined): Promise<Page> {

@@ -1,11 +1,10 @@
-import type { Browser, Page } from "@playwright/test";
-import { asPage, expect, MEMBER, makeProject, test } from "./support";
+import type { Page } from "@playwright/test";
+import { asOwner, expect, join, makeProject, test } from "./support";
 
 // Two members in two browsers at once. Sessions end here, so the shared one is left alone.
 test.use({ storageState: { cookies: [], origins: [] } });
 
 const KEY = "sk-ant-api03-bens-own-key-0123456789-wxyz";
-const PASSWORD = "eleven careful gardeners";
 
 /** Keeps what a page is told, by answers and by the WebSocket. */
 function overhear(page: Page): () => Promise<string> {
@@ -26,33 +25,15 @@ function overhear(page: Page): () => Promise<string> {
   return async () => (await Promise.all(told)).join("\n");
 }
 
-async function otherBrowser(browser: Browser, baseURL: string | undefined): Promise<Page> {
-  const context = await browser.newContext({ ...(baseURL === undefined ? {} : { baseURL }) });
-  return context.newPage();
-}
-
 test("nobody sees the key of another member, and a disabled one is out at once", async ({
   page,
   baseURL,
   browser,
 }) => {
   // Anna owns the server: whoever may do most must not see it either.
-  const { setUp } = await (await page.request.get("/api/auth/status")).json();
-  const { name, ...account } = MEMBER;
-  const anna = asPage(page.request, baseURL);
-  await anna.post(setUp ? "/api/auth/login" : "/api/auth/register", setUp ? account : { ...account, name });
+  const anna = await asOwner(page, baseURL);
   const project = await makeProject(page, baseURL);
-  const email = `ben-${Date.now()}@example.com`;
-  const { code } = await anna.post("/api/invitations", { email, role: "member" });
-
-  const bens = await otherBrowser(browser, baseURL);
-  const ben = asPage(bens.request, baseURL);
-  const member = await ben.post("/api/auth/register", {
-    email,
-    password: PASSWORD,
-    name: "Ben",
-    invitation: code,
-  });
+  const { page: bens, http: ben, id } = await join(browser, baseURL, anna);
 
   // Anna's page is open, listens, and is told of whatever happens.
   const annas = overhear(page);
@@ -81,14 +62,14 @@ test("nobody sees the key of another member, and a disabled one is out at once",
   }
   await page.goto("/settings");
   await expect(page.getByText("•••• wxyz")).toHaveCount(0);
-  expect(await annas()).toContain(member.id);
+  expect(await annas()).toContain(id);
   expect(await annas()).not.toContain(KEY);
   expect(await own(), "not even its owner sees it again").not.toContain(KEY);
 
   // Ben looks at his own page when Anna shuts him out.
   await bens.goto(`/p/${project.id}`);
   await expect(bens.getByRole("region", { name: "Backlog" })).toBeVisible();
-  const disabled = await page.request.patch(`/api/members/${member.id}`, {
+  const disabled = await page.request.patch(`/api/members/${id}`, {
     data: { disabled: true },
     headers: { origin: new URL(baseURL ?? "").origin },
   });
@@ -102,17 +83,10 @@ test("a file that another member puts on a card, or takes off it, is on the open
   baseURL,
   browser,
 }) => {
-  const { setUp } = await (await page.request.get("/api/auth/status")).json();
-  const { name, ...account } = MEMBER;
-  const anna = asPage(page.request, baseURL);
-  await anna.post(setUp ? "/api/auth/login" : "/api/auth/register", setUp ? account : { ...account, name });
+  const anna = await asOwner(page, baseURL);
   const project = await makeProject(page, baseURL);
   const card = await project.write("Seat the guests");
-  const email = `ben-${Date.now()}@example.com`;
-  const { code } = await anna.post("/api/invitations", { email, role: "member" });
-  const bens = await otherBrowser(browser, baseURL);
-  const ben = asPage(bens.request, baseURL);
-  await ben.post("/api/auth/register", { email, password: PASSWORD, name: "Ben", invitation: code });
+  const { page: bens } = await join(browser, baseURL, anna);
 
   await page.goto(`/f/${card.id}`);
   await expect(page.getByRole("heading", { name: "Seat the guests" })).toBeVisible();

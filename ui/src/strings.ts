@@ -108,6 +108,7 @@ export const t = {
     back: "Back",
     optional: "optional",
     needed: "Fill this in.",
+    timeOfDay: "Write a time of the day, such as 07:00 or 22:30.",
     wentWrong: "That did not work",
     forbidden: "You may not see this",
     notFound: "There is nothing here",

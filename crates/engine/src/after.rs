@@ -97,8 +97,9 @@ impl<'a> After<'a> {
         Ok(Some(problem("secret-in-work", message, hint)))
     }
 
-    /// Lets the work pass the pipeline, runs the checks and does what follows from them. Every step is written down before the next begins: a server that
-    /// dies in between finds the agent done, runs the checks again, and comes to the same place.
+    /// Lets the work pass the pipeline, runs the checks and does what follows from them. Every step is written down
+    /// before the next begins: a server that dies in between finds the agent done, runs the checks again, and comes to
+    /// the same place.
     pub(crate) async fn follow(&mut self, ground: &mut Ground, summary: Option<String>) -> Result<Next, Trouble> {
         let settings = &self.claimed.project.settings;
         let work = self.claimed.run.intent == RunIntent::Work;

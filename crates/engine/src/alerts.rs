@@ -1,6 +1,7 @@
 //! Watches how this node is: raises alerts and clears them, and lets work wait while the node is short of memory or disk.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use guildhall_store::NewAlert;
@@ -37,8 +38,6 @@ pub(crate) struct Watcher {
     keys: Option<(Instant, Vec<RefusedKey>)>,
     /// As they were seen last, by their hosts.
     certificates: BTreeMap<String, Certificate>,
-    /// What was known beside the latest reading.
-    beside: Option<Beside>,
 }
 
 /// Judges each reading until the engine stops.
@@ -97,10 +96,7 @@ impl Engine {
         let mut watcher = self.0.watcher.lock().await;
         let server = self.server();
         match team.thresholds().await {
-            Ok(thresholds) => {
-                let rhythm = team.planned_backups().and_then(|planned| planned.rhythm);
-                watcher.thresholds = thresholds.with_backups_every(rhythm);
-            }
+            Ok(thresholds) => watcher.thresholds = thresholds,
             Err(error) => tracing::warn!(%error, "the thresholds of alerts cannot be read; the former ones hold"),
         }
         match team.store.open_alerts().await {
@@ -108,7 +104,7 @@ impl Engine {
             Err(error) => tracing::warn!(%error, "open alerts cannot be read"),
         }
         let beside = self.beside(&mut watcher).await;
-        watcher.beside = Some(beside.clone());
+        *self.0.beside.lock().unwrap_or_else(PoisonError::into_inner) = Some(beside.clone());
         let Watcher { traces, thresholds, open, .. } = &mut *watcher;
         let known_keys: Vec<String> = open
             .iter()
@@ -222,9 +218,10 @@ impl Engine {
         }
     }
 
-    /// What was known beside the latest reading; nothing in the first moments.
-    pub async fn known_beside(&self) -> Option<Beside> {
-        self.0.watcher.lock().await.beside.clone()
+    /// What was known beside the latest reading; nothing in the first moments. Whoever asks does not wait for the
+    /// database, as whoever judges does.
+    pub fn known_beside(&self) -> Option<Beside> {
+        self.0.beside.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What is known beside a reading. What has no source stays absent.

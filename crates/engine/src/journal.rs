@@ -162,8 +162,8 @@ impl RunJournal {
         let taken = taken.map_err(unsaved)?;
         let told = {
             let mut known = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
-            let new = taken.left_out.told().filter(|text| known.insert(text.clone()));
-            new.map(|text| RunEvent::Note { text }).collect()
+            let new = taken.left_out.told().filter(|(what, _)| known.insert((*what).to_owned()));
+            new.map(|(_, text)| RunEvent::Note { text }).collect()
         };
         let Some(commit) = taken.commit else { return Ok((None, told)) };
         let stat = self.repo.stat(&self.base, &commit).await.map_err(unsaved)?;

@@ -10,7 +10,7 @@ mod caches;
 mod checks;
 mod drive;
 mod ending;
-mod gits;
+mod git_group;
 mod guide;
 mod hear;
 mod hub;
@@ -49,9 +49,10 @@ pub use caches::CacheSize;
 use guildhall_bus::Bus;
 use guildhall_llm::Patience;
 use guildhall_llm::governor::Governor;
-use guildhall_sandbox::{Groups, Own, Report, Sandbox, SandboxError, Toolchain, Usage};
+use guildhall_sandbox::{Groups, Report, Sandbox, SandboxError, ServerGroup, Toolchain, Usage};
 pub use guildhall_team::{LIMITS, RUN_LIMITS};
 use guildhall_team::{Team, TeamError};
+use guildhall_types::alert::Beside;
 use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::reading::Reading;
 use guildhall_types::trace::{self, Key, carried};
@@ -59,10 +60,11 @@ use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
 pub use lasting::last;
 pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
+pub use reading::disks::{disk_folders, disks};
 pub use services::NoAnswer;
 pub use tally::{Counted, Tokens};
 pub use terminal::{HandsOff, Sitting};
-pub use tidy::{Broom, Swept};
+pub use tidy::{Broom, Removed, Swept};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -139,7 +141,7 @@ struct Inner {
     /// What the kernel lets commands have of this machine.
     groups: Groups,
     /// What git has of it that works for no run: for as long as this is there.
-    _own_gits: Option<Arc<Own>>,
+    _git_group: Option<Arc<ServerGroup>>,
     /// What commands reach of the network.
     networks: network::Networks,
     /// Lets the calls of this node's runs go when the limits of their keys have room.
@@ -152,6 +154,8 @@ struct Inner {
     place: samples::Place,
     /// What becomes of that: alerts, and whether work begins here.
     watcher: tokio::sync::Mutex<alerts::Watcher>,
+    /// What was known beside the latest reading.
+    beside: Mutex<Option<Beside>>,
     /// What this node is short of.
     strains: Mutex<parking::Strains>,
     /// How to let the runs at work here make room.
@@ -250,7 +254,7 @@ impl Engine {
         let limits = team.limits().await?;
         let groups = tokio::task::spawn_blocking(move || Groups::begin(limits));
         let groups = groups.await.map_err(|error| TeamError::internal("control groups", error))?;
-        let own_gits = gits::gather(&groups).await;
+        let git_group = git_group::gather(&groups).await;
         team.store.lose_services(alone).await?;
         let last_seen = team.store.last_seq().await?;
         let inner = Inner {
@@ -258,13 +262,14 @@ impl Engine {
             bus,
             sandbox,
             groups,
-            _own_gits: own_gits,
+            _git_group: git_group,
             networks: network::Networks::to(outside),
             governor: Governor::default(),
             keys: Mutex::default(),
             tally: Arc::default(),
             place,
             watcher: tokio::sync::Mutex::default(),
+            beside: Mutex::default(),
             strains: Mutex::default(),
             parkings: Mutex::default(),
             readings: watch::Sender::new(None),

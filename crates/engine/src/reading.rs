@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::Engine;
 use crate::samples::Sampler;
 
+pub(crate) mod disks;
 pub(crate) mod host;
 
 /// How long the database may take to give a turn to write.
@@ -40,13 +41,7 @@ impl Engine {
 
     async fn take_reading(&self) -> Reading {
         let team = &self.0.team;
-        let places = &team.places;
-        let mut folders = vec![
-            (DiskRole::Data, places.data().to_owned()),
-            (DiskRole::Worktrees, places.worktrees.clone()),
-            (DiskRole::Repositories, places.repositories.clone()),
-        ];
-        folders.extend(team.store.folder().map(|folder| (DiskRole::Database, folder)));
+        let folders = disks::disk_folders(&team.places, team.store.folder());
         let host = tokio::task::spawn_blocking(move || host::look(&folders)).await.unwrap_or_default();
         let asked = Instant::now();
         let answered = matches!(tokio::time::timeout(PATIENCE, team.store.take_turn()).await, Ok(Ok(())));

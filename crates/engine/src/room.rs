@@ -4,12 +4,9 @@ use std::path::{Path, PathBuf};
 
 use guildhall_git::GitError;
 use guildhall_store::StoreError;
+use guildhall_types::room::Least;
 
 use crate::Engine;
-
-/// Bytes that must be free where repositories and worktrees are, or no turn begins, and places for files.
-const LEAST: u64 = 16 * 1024 * 1024;
-const FEWEST: u64 = 1_000;
 
 const FULL: &str = "The server's disk is full. The run goes on by itself when there is room; this costs no attempt.";
 const AWAY: &str = "The database did not answer. The run goes on by itself when it does; this costs no attempt.";
@@ -25,18 +22,12 @@ impl NoRoom {
     /// Looks whether there is room for a turn in each of these folders. What cannot be looked at has room.
     pub(crate) fn look(folders: &[&Path]) -> Result<(), Self> {
         for folder in folders {
-            if rustix::fs::statvfs(*folder).is_ok_and(|disk| is_full(&disk)) {
+            if guildhall_git::room(folder).is_ok_and(|room| room.lacks(Least::TURN)) {
                 return Err(Self { folder: folder.to_path_buf() });
             }
         }
         Ok(())
     }
-}
-
-/// Whether a file system has no room for a turn: a disk on which no more files can be made is full, whatever it has free.
-fn is_full(disk: &rustix::fs::StatVfs) -> bool {
-    let bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
-    bytes < LEAST || (disk.f_files > 0 && disk.f_favail < FEWEST)
 }
 
 impl Engine {
@@ -70,23 +61,4 @@ pub(crate) fn passes(error: &(dyn std::error::Error + 'static)) -> Option<&'stat
         cause = error.source();
     }
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_disk_is_full_when_it_has_no_bytes_or_no_places_for_files() {
-        let mut disk = rustix::fs::statvfs("/").unwrap();
-        (disk.f_frsize, disk.f_bavail) = (4_096, 1 << 20);
-        (disk.f_files, disk.f_favail) = (1_000_000, 1_000);
-        assert!(!is_full(&disk));
-        disk.f_favail = 999;
-        assert!(is_full(&disk));
-        disk.f_files = 0;
-        assert!(!is_full(&disk), "it makes places as they are needed");
-        disk.f_bavail = 4_095;
-        assert!(is_full(&disk));
-    }
 }

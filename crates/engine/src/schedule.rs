@@ -115,7 +115,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Cards that lack something, and since when that is known.
     /// Cards that were passed over a short while ago.
     fn still_passed_over(&self) -> Vec<FeatureId> {
         let mut passed = self.passed_over();
@@ -123,6 +122,7 @@ impl Engine {
         passed.keys().copied().collect()
     }
 
+    /// Cards that lack something, and since when that is known.
     pub(crate) fn passed_over(&self) -> MutexGuard<'_, HashMap<FeatureId, Instant>> {
         self.0.passed_over.lock().unwrap_or_else(PoisonError::into_inner)
     }

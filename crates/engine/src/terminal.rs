@@ -236,7 +236,7 @@ impl Engine {
         let stat = repo.stat(&base, &commit).await?;
         let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
         let mut said = format!("{} changed files of this work in a terminal.", member.name);
-        for left_out in taken.left_out.told() {
+        for (_, left_out) in taken.left_out.told() {
             said.push_str(&format!(" {left_out}"));
         }
         if by.store.note_hand_work(id, self.0.node, head.as_str(), commit.as_str(), stat, &said).await? {

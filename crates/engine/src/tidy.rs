@@ -18,6 +18,7 @@ use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::tidy::{DiskReport, Tidiness, TidyFault};
 use guildhall_types::trace::{Side, Span};
 use guildhall_types::{DateTime, RunId};
+pub use orphans::Removed;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -45,10 +46,33 @@ struct State {
     last_fault: Option<TidyFault>,
     /// When the first began of those that went wrong since the last good one.
     faulty_since: Option<DateTime>,
-    /// Worktrees that stay, because what they hold could not be put on a ref, and why.
-    unsaved: HashMap<RunId, String>,
+    /// Worktrees that stay, because what they hold could not be put on a ref.
+    unsaved: HashMap<RunId, Unsaved>,
     /// What the log was told of these.
     stays: Vec<String>,
+}
+
+/// Why what a worktree holds could not be put on a ref.
+#[derive(Debug)]
+struct Unsaved {
+    why: String,
+    /// When that was last tried.
+    tried_at: DateTime,
+}
+
+impl State {
+    /// What a worktree holds was put on a ref, or could not be.
+    fn tried(&mut self, run: RunId, why_not: Option<String>, at: DateTime) {
+        match why_not {
+            Some(why) => self.unsaved.insert(run, Unsaved { why, tried_at: at }),
+            None => self.unsaved.remove(&run),
+        };
+    }
+
+    /// Forgets what a clean-up that began then did not come upon: it is gone, or in use again.
+    fn forget_unsaved(&mut self, began: DateTime) {
+        self.unsaved.retain(|_, one| one.tried_at >= began);
+    }
 }
 
 impl Tidying {
@@ -154,15 +178,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes what nothing in the database belongs to, named as the report names it. Returns what went.
+    /// Removes what nothing in the database belongs to, named as the report names it. Returns what went
+    /// and what did not.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`] for a name that is none of these, or of something that is too young.
-    pub async fn remove_orphans(&self, by: &Team, paths: &[String]) -> Result<Vec<String>, TeamError> {
-        let gone = Broom::of(self).remove_orphans(by, paths).await?;
+    /// [`TeamError::Invalid`] for a name that is none of these, or of something that is too young: nothing went then.
+    pub async fn remove_orphans(&self, by: &Team, paths: &[String]) -> Result<Removed, TeamError> {
+        let removed = Broom::of(self).remove_orphans(by, paths).await?;
         self.0.tidying.state().measuring = true;
         self.0.tidying.wake.notify_one();
-        Ok(gone)
+        Ok(removed)
     }
 
     /// Tidies everything up once. With `pack`, repositories are packed as well: not as the first thing that a server does.
@@ -171,8 +196,6 @@ impl Engine {
         {
             let mut state = self.0.tidying.state();
             state.running_since = Some(began);
-            // They are tried again.
-            state.unsaved.clear();
         }
         let swept = broom.sweep(pack).await;
         self.0.tidying.tell_stays(swept.stays, true);
@@ -183,6 +206,7 @@ impl Engine {
         {
             let mut state = self.0.tidying.state();
             state.running_since = None;
+            state.forget_unsaved(began);
             match swept.faults.first() {
                 None => (state.last_good_at, state.faulty_since) = (Some(now), None),
                 Some(fault) => {
@@ -208,5 +232,27 @@ impl Engine {
             Ok(report) => state.report = Some(Arc::new(report)),
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the disk could not be measured"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever gives one up while a clean-up is at work finds it: it is not clean before it was tried again.
+    #[test]
+    fn what_could_not_be_saved_is_known_until_it_was_tried_again() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let [first, second, third] = [RunId::new(), RunId::new(), RunId::new()];
+        let mut state = State::default();
+        for run in [first, second, third] {
+            state.tried(run, Some("no room".to_owned()), at(10));
+        }
+        state.tried(first, Some("still no room".to_owned()), at(21));
+        state.tried(second, None, at(22));
+        assert_eq!(state.unsaved.len(), 2);
+        state.forget_unsaved(at(20));
+        assert_eq!(state.unsaved.keys().collect::<Vec<_>>(), [&first], "nobody came upon the third");
+        assert_eq!(state.unsaved[&first].why, "still no room");
     }
 }

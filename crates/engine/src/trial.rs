@@ -176,16 +176,18 @@ impl Engine {
         administers: bool,
         project: ProjectId,
     ) -> Result<Trial, TeamError> {
+        let none =
+            || TeamError::conflict("no-trial", "no checks of this project are being tried; there is nothing to stop");
         let trial = by.store.trial(project).await?.filter(|trial| trial.status == TrialStatus::Running);
-        let trial = trial.ok_or_else(|| {
-            TeamError::conflict("no-trial", "no checks of this project are being tried; there is nothing to stop")
-        })?;
+        let trial = trial.ok_or_else(none)?;
         if trial.member_id != member.id && !administers {
             return Err(TeamError::not_yours("a trial is stopped by whoever began it, and by admins; ask one of them"));
         }
         let why = format!("{} stopped it.", member.name);
         // Another server, if it runs there, sees it within a second.
-        by.store.stop_trial(&trial, &why).await?;
+        if !by.store.stop_trial(&trial, &why).await? {
+            return Err(none());
+        }
         if let Some(live) = self.tries().get(&project).filter(|live| live.id == trial.id) {
             live.halt(why);
         }

@@ -3,14 +3,20 @@
 use std::path::Path;
 use std::time::Duration;
 
+use guildhall_types::room::Least;
+
+use crate::disk::room;
 use crate::program::Git;
 use crate::repo::Half;
 use crate::{GitError, Identity, Login, Repo, Source};
 
 /// How long a clone may take.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
-/// How long a source may say nothing before the first byte of what it has.
-const SILENCE: Duration = Duration::from_secs(120);
+/// How long a source may say nothing before the first byte of what it has: a slow one counts for minutes what a large
+/// repository holds.
+const SILENCE: Duration = Duration::from_secs(10 * 60);
+/// Bytes that git itself writes of a repository in which nothing is: its configuration and its HEAD, and no template.
+const SKELETON: u64 = 4 * 1024;
 /// How often it is looked at what a clone takes meanwhile.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -19,43 +25,42 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Bounds {
     /// Bytes that a repository may have.
     pub bytes: u64,
-    /// Bytes that stay free beside it.
-    pub free: u64,
+    /// What stays free beside it.
+    pub least: Least,
     /// How long nothing of it may come at first.
     pub silence: Duration,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { bytes: 20 * 1024 * 1024 * 1024, free: 256 * 1024 * 1024, silence: SILENCE }
+        Self { bytes: 20 * 1024 * 1024 * 1024, least: Least::BESIDE_A_CLONE, silence: SILENCE }
     }
 }
 
 impl Bounds {
-    /// Looks whether what is there of a clone keeps to them. What cannot be looked at does.
-    fn hold(self, half: &Path) -> Result<(), GitError> {
-        let disk = half.parent().and_then(|folder| rustix::fs::statvfs(folder).ok());
-        if disk.is_some_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < self.free) {
+    /// Looks whether what is there of a clone keeps to them, and returns its bytes. What cannot be looked at does.
+    fn hold(self, half: &Path) -> Result<u64, GitError> {
+        let disk = half.parent().and_then(|folder| room(folder).ok());
+        if disk.is_some_and(|disk| disk.lacks(self.least)) {
             return Err(GitError::NoRoom);
         }
-        match size(half) > self.bytes {
-            true => Err(GitError::TooLarge { bytes: self.bytes }),
-            false => Ok(()),
+        match size(half) {
+            bytes if bytes > self.bytes => Err(GitError::TooLarge { bytes: self.bytes }),
+            bytes => Ok(bytes),
         }
     }
 
     /// Ends when a clone takes more, or when nothing of it comes.
     async fn outgrown(self, half: &Path, source: &Source) -> GitError {
         let begun = tokio::time::Instant::now();
-        let (mut first, mut came) = (None, false);
+        let mut came = false;
         loop {
             tokio::time::sleep(LOOK).await;
             let folder = half.to_owned();
-            let looked = tokio::task::spawn_blocking(move || self.hold(&folder).map(|()| size(&folder))).await;
-            match looked {
+            match tokio::task::spawn_blocking(move || self.hold(&folder)).await {
                 Ok(Err(error)) => return error,
                 // Later it may be at work on what came, and nothing more to come.
-                Ok(Ok(bytes)) => came |= *first.get_or_insert(bytes) != bytes,
+                Ok(Ok(bytes)) => came |= bytes > SKELETON,
                 Err(_) => {}
             }
             if !came && begun.elapsed() >= self.silence {
@@ -186,5 +191,27 @@ fn explain(source: &Source, stderr: &str) -> Option<GitError> {
         Some(GitError::Unreachable { at: source.shown(), message: last() })
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whose_source_begins_at_once_is_waited_for_and_whose_says_nothing_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let half = dir.path().join("half");
+        std::fs::create_dir(&half).unwrap();
+        let (source, _) = Source::parse("https://a.example/r").unwrap();
+        let bounds = Bounds { least: Least { bytes: 0, files: 0 }, silence: LOOK, ..Bounds::default() };
+        // All that git writes by itself.
+        std::fs::write(half.join("config"), "[core]\n\tbare = true\n").unwrap();
+        let error = bounds.outgrown(&half, &source).await;
+        assert!(error.to_string().contains("nothing of it came within 1 seconds"), "{error}");
+        // What came before anybody looked is still something, though nothing more comes while git is at work on it.
+        std::fs::write(half.join("tmp_pack"), vec![0; 10_000]).unwrap();
+        let waited = tokio::time::timeout(3 * LOOK, bounds.outgrown(&half, &source)).await;
+        assert!(waited.is_err(), "{waited:?}");
     }
 }

@@ -20,7 +20,7 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::OnceCell;
 
 use crate::GitError;
-use crate::own::own;
+use crate::shared_group::shared_group;
 use crate::start::{Call, PROGRAM};
 use crate::worktree::Doors;
 
@@ -72,10 +72,10 @@ pub(crate) struct Walls {
 /// How far git steps back that works in a worktree, of 19 steps: a tenth of what the server has while both want all.
 const NICE: i32 = 10;
 
-/// Bytes of memory of its own that a git may have which does not go through a whole repository. What an agent writes for git to obey may be
-/// anything: of 95 MB of patterns in `.gitignore` it makes 4 GB, and once more in each folder with such a file. What git maps of the
-/// repository does not count. With a million files it needs up to 0.7 GiB for its index, 0.8 for a diff in which all of them moved, and 1.1 for
-/// a merge with that.
+/// Bytes of memory of its own that a git may have which does not go through a whole repository. What an agent writes
+/// for git to obey may be anything: of 95 MB of patterns in `.gitignore` it makes 4 GB, and once more in each folder
+/// with such a file. What git maps of the repository does not count. With a million files it needs up to 0.7 GiB for
+/// its index, 0.8 for a diff in which all of them moved, and 1.1 for a merge with that.
 pub(crate) const MEMORY: u64 = 2 * 1024 * 1024 * 1024;
 
 /// As the kernel reads it.
@@ -92,7 +92,7 @@ pub(crate) struct Within {
     rules: Option<OwnedFd>,
     /// Bytes of memory of its own that it may have, if it is bounded.
     memory: Option<u64>,
-    /// Bytes of memory that the groups may have which it joins, if those are the server's own.
+    /// Bytes of memory that the group may have which it joins, if that is the one which all gits share.
     of_all: Option<u64>,
     doors: Vec<OwnedFd>,
     /// Whether it steps back behind whoever answers members.
@@ -110,7 +110,8 @@ pub(crate) struct Bound {
 impl Bound {
     /// Bytes that it might have had, if it ended for want of memory, by how it ended and what it said.
     pub(crate) fn met(self, status: ExitStatus, complaint: &str) -> Option<u64> {
-        let killed = self.in_groups && status.signal() == Some(Signal::KILL.as_raw());
+        let itself = status.signal() == Some(Signal::KILL.as_raw());
+        let killed = self.in_groups && (itself || !status.success() && GitError::is_killed_child(complaint));
         self.memory.filter(|_| killed || !status.success() && GitError::is_want(complaint))
     }
 }
@@ -179,7 +180,7 @@ impl Within {
         };
         let (doors, of_all) = match walls.and_then(|walls| walls.doors.as_ref()) {
             Some(doors) => (open(doors), None),
-            None => own().map_or_else(Default::default, |own| (open(&own.doors), Some(own.memory))),
+            None => shared_group().map_or_else(Default::default, |group| (open(&group.doors), Some(group.memory))),
         };
         Ok(Self { rules, memory, of_all, doors, back: walls.is_some() })
     }
@@ -190,8 +191,9 @@ impl Within {
         Bound { memory: self.memory.into_iter().chain(of_all).min(), in_groups }
     }
 
-    /// Joins the control groups, goes within the walls and the bound of memory, and behind whoever answers members where processors are busy: what an agent left in its worktree may be
-    /// much work, for many gits at once. For a process that is yet to become git; it makes system calls only.
+    /// Joins the control groups, goes within the walls and the bound of memory, and behind whoever answers members
+    /// where processors are busy: what an agent left in its worktree may be much work, for many gits at once. For a
+    /// process that is yet to become git; it makes system calls only.
     ///
     /// # Errors
     /// When the kernel refuses the walls.
@@ -303,6 +305,20 @@ fn take_on(rules: &OwnedFd) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_git_whose_own_child_was_killed_in_the_group_found_no_memory() {
+        let complaint = "error: index-pack died of signal 9\nfatal: fetch-pack: invalid index-pack output\n";
+        let met = |in_groups, code: i32, said: &str| {
+            Bound { memory: Some(7), in_groups }.met(ExitStatus::from_raw(code << 8), said)
+        };
+        assert_eq!(met(true, 128, complaint), Some(7));
+        assert_eq!(met(false, 128, complaint), None, "without a group nobody kills it for its memory");
+        assert_eq!(met(true, 0, complaint), None);
+        // What the other side tells of its own programs.
+        assert_eq!(met(true, 128, "remote: error: pack-objects died of signal 9\n"), None);
+        assert_eq!(met(true, 128, "error: index-pack died of signal 15\n"), None);
+    }
 
     #[tokio::test]
     async fn what_lies_outside_of_the_walls_is_not_reached() {

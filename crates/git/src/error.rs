@@ -137,6 +137,8 @@ const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
 /// How a line begins by which git says that it gets no more memory, and how one ends. Between them may stand any name of a file.
 const STARVED: [&str; 2] = ["fatal: Out of memory", "fatal: out of memory"];
 const NO_MEMORY: &str = ": Cannot allocate memory";
+/// How a line begins and ends by which git says that a git that it had started was killed.
+const KILLED: (&str, &str) = ("error: ", " died of signal 9");
 /// How git says that a repository is damaged.
 const DAMAGED: [&str; 8] = [
     "is corrupt",
@@ -170,6 +172,11 @@ impl GitError {
     pub(crate) fn is_want(complaint: &str) -> bool {
         let mut lines = complaint.lines();
         lines.any(|line| STARVED.iter().any(|words| line.starts_with(words)) || line.ends_with(NO_MEMORY))
+    }
+
+    /// Whether git complains that a git of its own was killed.
+    pub(crate) fn is_killed_child(complaint: &str) -> bool {
+        complaint.lines().any(|line| line.starts_with(KILLED.0) && line.ends_with(KILLED.1))
     }
 
     /// What kind of failure it is, in a word that holds nothing of what was asked.

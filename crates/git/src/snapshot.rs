@@ -1,5 +1,6 @@
 //! Snapshots: the state of a worktree as a commit on a hidden ref.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -54,17 +55,19 @@ impl LeftOut {
         self.large.is_empty() && self.nested == 0
     }
 
-    /// A sentence for each thing that is not kept.
-    pub fn told(&self) -> impl Iterator<Item = String> {
-        let large = self
-            .large
-            .iter()
-            .map(|(path, size)| format!("{path} has {size} bytes: too large to be kept, so it stays out of the work."));
+    /// A sentence for each thing that is not kept, and by what it is known again: its path, which is none of what is
+    /// counted. A file that grows is still the same.
+    pub fn told(&self) -> impl Iterator<Item = (&str, String)> {
+        let large = self.large.iter().map(|(path, size)| {
+            let told = format!("{path} has {size} bytes: too large to be kept, so it stays out of the work.");
+            (path.as_str(), told)
+        });
         let nested = (self.nested > 0).then(|| {
-            format!(
+            let told = format!(
                 "{} files of repositories within the worktree stay out of the work: of each, {NESTED} are kept.",
                 self.nested
-            )
+            );
+            ("", told)
         });
         large.chain(nested)
     }
@@ -130,10 +133,15 @@ impl Repo {
             return Err(GitError::Missing { what: "worktree", name: worktree.tree().display().to_string() });
         }
         let listed = self.changed(worktree).await?;
+        let held = match making.most.large {
+            0 => Vec::new(),
+            _ => self.taken_since(worktree, parent).await?,
+        };
         let tree_path = worktree.tree();
         let most = making.most;
-        let choosing =
-            blocking(move || choose(&tree_path, listed, most).map_err(GitError::file(&tree_path, "looked through")));
+        let choosing = blocking(move || {
+            choose(&tree_path, &listed, &held, most).map_err(GitError::file(&tree_path, "looked through"))
+        });
         let Chosen { gone, there, left_out, .. } = choosing.await?;
         // What is gone first, so that a file can take the place of a folder and the other way round.
         for (how, paths) in [("--force-remove", gone), ("--add", there)] {
@@ -166,6 +174,17 @@ impl Repo {
         let none = self.git("hash-object").args(["-t", "tree", "--stdin"]).stdin(Vec::new()).line().await?;
         let plain = update().env("GIT_ATTR_SOURCE", none).args(args).stdin(paths);
         freed(worktree, plain.run()).await.map(|_| ()).map_err(|_| refused)
+    }
+
+    /// The paths of what the index holds otherwise than `parent`, each ended by NUL: an earlier look took it.
+    async fn taken_since(&self, worktree: &Worktree, parent: &Oid) -> Result<Vec<u8>, GitError> {
+        let args = ["--cached", "--name-only", "-z", parent.as_str()];
+        let held = self.of_tree(worktree, "diff-index").max_output(NAMES).args(args).output().await?;
+        match (held.cut, held.code) {
+            (true, _) => Err(GitError::TooMany { megabytes: NAMES / 1_000_000 }),
+            (false, Some(0)) => Ok(held.stdout),
+            _ => Err(held.failed("diff-index")),
+        }
     }
 
     /// The paths of what is new or changed in a worktree, each ended by NUL.
@@ -277,21 +296,43 @@ fn unless_gone<T>(found: io::Result<T>) -> io::Result<Option<T>> {
 
 /// Picks the paths that go into the index: everything that git finds changed or new but what is too large; a nested
 /// repository as the plain files that it holds, so that no work in it is lost and git never looks into its configuration.
-fn choose(tree: &Path, listed: Vec<u8>, most: Most) -> io::Result<Chosen> {
+///
+/// What is `held` was picked by an earlier look, and counts against the bound of all unless it changed since.
+fn choose(tree: &Path, listed: &[u8], held: &[u8], most: Most) -> io::Result<Chosen> {
     let below = Below::open(tree)?;
-    match choose_of(&below, &listed, most) {
+    let most = Most { large: most.large.saturating_sub(large_of(&below, listed, held)?), ..most };
+    match choose_of(&below, listed, most) {
         // A folder that may be read and not entered: git names what is in it, and complains of nothing.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             tree::tame(tree, false)?;
-            choose_of(&below, &listed, most)
+            choose_of(&below, listed, most)
         }
         chosen => chosen,
     }
 }
 
+/// The paths of a list in which each is ended by NUL.
+fn paths(listed: &[u8]) -> impl Iterator<Item = &[u8]> {
+    listed.split(|byte| *byte == 0).filter(|path| !path.is_empty())
+}
+
+/// Bytes of the large files among those that are held and not listed anew.
+fn large_of(below: &Below, listed: &[u8], held: &[u8]) -> io::Result<u64> {
+    if held.is_empty() {
+        return Ok(0);
+    }
+    let listed: HashSet<&[u8]> = paths(listed).collect();
+    let mut bytes = 0;
+    for path in paths(held).filter(|path| !listed.contains(path)) {
+        let found = unless_gone(below.find(Path::new(OsStr::from_bytes(path))))?;
+        bytes += found.filter(|found| found.is_file() && found.size > LARGEST).map_or(0, |found| found.size);
+    }
+    Ok(bytes)
+}
+
 fn choose_of(below: &Below, listed: &[u8], most: Most) -> io::Result<Chosen> {
     let mut chosen = Chosen { gone: Vec::new(), there: Vec::new(), left_out: LeftOut::default(), most };
-    for path in listed.split(|byte| *byte == 0).filter(|path| !path.is_empty()) {
+    for path in paths(listed) {
         if let Some(nested) = path.strip_suffix(b"/") {
             chosen.take_nested(below, PathBuf::from(OsString::from_vec(nested.to_vec())))?;
             continue;
@@ -326,13 +367,13 @@ mod tests {
         for n in 0..NESTED + 3 {
             std::fs::write(nested.join(n.to_string()), "").unwrap();
         }
-        let last = choose(place.path(), b"nested/\0".to_vec(), Most::LAST).unwrap();
+        let last = choose(place.path(), b"nested/\0", b"", Most::LAST).unwrap();
         assert!(last.left_out.is_empty() && last.there.iter().filter(|byte| **byte == 0).count() == NESTED + 3);
-        let chosen = choose(place.path(), b"nested/\0".to_vec(), Most::TURN).unwrap();
+        let chosen = choose(place.path(), b"nested/\0", b"", Most::TURN).unwrap();
         assert_eq!(chosen.there.iter().filter(|byte| **byte == 0).count(), NESTED);
         assert_eq!(chosen.left_out, LeftOut { large: Vec::new(), nested: 3 });
-        let told: Vec<String> = chosen.left_out.told().collect();
-        assert!(told.len() == 1 && told[0].starts_with("3 files of repositories within the worktree"), "{told:?}");
+        let told: Vec<(&str, String)> = chosen.left_out.told().collect();
+        assert!(told.len() == 1 && told[0].1.starts_with("3 files of repositories within the worktree"), "{told:?}");
     }
 
     #[test]
@@ -342,12 +383,48 @@ mod tests {
         {
             std::fs::File::create(place.path().join(name)).unwrap().set_len(bytes).unwrap();
         }
-        let of = |most| choose(place.path(), b"one\0rest\0over\0small\0".to_vec(), most).unwrap();
+        let of = |most| choose(place.path(), b"one\0rest\0over\0small\0", b"", most).unwrap();
         let last = of(Most::LAST);
         assert_eq!(last.there, b"one\0rest\0small\0");
         assert_eq!(last.left_out.large, [("over".to_owned(), LARGEST + 1)]);
         let turn = of(Most::TURN);
         assert_eq!((turn.there.as_slice(), turn.left_out.large.len()), (b"small\0".as_slice(), 3));
+    }
+
+    /// The bound is of all that is kept, however often it is looked: files of an earlier look are in the index, and git
+    /// lists them no more.
+    #[tokio::test]
+    async fn what_an_earlier_look_took_counts_against_the_bound_as_well() {
+        let dir = tempfile::tempdir().unwrap();
+        let author = Identity { name: "Anna".to_owned(), email: "anna@example.com".to_owned() };
+        let repo = Repo::create(&dir.path().join("p.git"), "main", &author, "First", &[]).await.unwrap();
+        let base = repo.branch("main").await.unwrap().unwrap();
+        let worktree = repo.add_worktree("r1", &dir.path().join("r1"), "guild/one", &base).await.unwrap();
+        let dump = |name: &str| {
+            let file = std::fs::File::create(worktree.tree().join(name)).unwrap();
+            file.set_len(LARGEST + 1).unwrap();
+        };
+        let look = async || {
+            let most = Most { large: 2 * LARGEST, nested: NESTED };
+            let making = Making { message: "Left\n", author: &author, at: None, most };
+            let Snapshot { commit, left_out } = repo.commit_files(&worktree, &base, &making).await.unwrap();
+            let commit = commit.unwrap();
+            let mut kept = Vec::new();
+            for name in ["one", "two"] {
+                let found = repo.file_at(&commit, name, 1).await.unwrap();
+                kept.extend(found.map(|_| name));
+            }
+            let out: Vec<String> = left_out.large.into_iter().map(|(name, _)| name).collect();
+            (kept, out)
+        };
+        dump("one");
+        dump("two");
+        for _ in 0..3 {
+            assert_eq!(look().await, (vec!["one"], vec!["two".to_owned()]));
+        }
+        // What is gone makes room.
+        std::fs::remove_file(worktree.tree().join("one")).unwrap();
+        assert_eq!(look().await, (vec!["two"], Vec::new()));
     }
 
     #[test]

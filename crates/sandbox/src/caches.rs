@@ -141,7 +141,7 @@ pub fn cached(folder: &Path) -> io::Result<Vec<Cached>> {
         if matches!(entry.file_name().to_bytes(), b"." | b"..") {
             continue;
         }
-        let mut sum = Sum { bytes: 0, changed: 0, left: ENTRIES, whole: true };
+        let mut sum = Sum::until(u64::MAX);
         sum.add(dir.as_fd(), entry.file_name(), 0);
         all.push(Cached {
             path: folder.join(OsStr::from_bytes(entry.file_name().to_bytes())),
@@ -167,10 +167,20 @@ pub struct Extent {
 
 /// What whatever is at `path` takes, links not followed; nothing where nothing is, or where it cannot be looked at. Blocks.
 pub fn measured(path: &Path) -> Extent {
+    sum(path, u64::MAX)
+}
+
+/// The same as of `now`: whoever works in it can give a file any time, and what is yet to come tells of no change.
+/// Blocks.
+pub fn measured_at(path: &Path, now: SystemTime) -> Extent {
+    sum(path, now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs())
+}
+
+fn sum(path: &Path, until: u64) -> Extent {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Extent::default() };
     let Ok(name) = CString::new(name.as_bytes()) else { return Extent::default() };
     let Ok(parent) = rustix::fs::openat(CWD, parent, FOLDER, Mode::empty()) else { return Extent::default() };
-    let mut sum = Sum { bytes: 0, changed: 0, left: ENTRIES, whole: true };
+    let mut sum = Sum::until(until);
     sum.add(parent.as_fd(), &name, 0);
     Extent { bytes: sum.bytes, files: ENTRIES - sum.left, changed: sum.changed }
 }
@@ -195,11 +205,17 @@ fn opened(folder: &Path) -> io::Result<Option<OwnedFd>> {
 struct Sum {
     bytes: u64,
     changed: u64,
+    /// What changed later than that tells of no change.
+    until: u64,
     left: u64,
     whole: bool,
 }
 
 impl Sum {
+    fn until(until: u64) -> Self {
+        Self { bytes: 0, changed: 0, until, left: ENTRIES, whole: true }
+    }
+
     /// Adds an entry with everything below it. What cannot be looked at counts nothing.
     fn add(&mut self, parent: BorrowedFd<'_>, name: &CStr, depth: usize) {
         if let Err(error) = self.try_add(parent, name, depth)
@@ -212,7 +228,10 @@ impl Sum {
     fn try_add(&mut self, parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> rustix::io::Result<()> {
         let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
         self.bytes += u64::try_from(stat.st_blocks).unwrap_or_default() * 512;
-        self.changed = self.changed.max(u64::try_from(stat.st_mtime).unwrap_or_default());
+        let changed = u64::try_from(stat.st_mtime).unwrap_or_default();
+        if changed <= self.until {
+            self.changed = self.changed.max(changed);
+        }
         self.left = self.left.saturating_sub(1);
         if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
             return Ok(());
@@ -290,11 +309,19 @@ mod tests {
         assert!(found[2].bytes < 8_192, "a link is not followed: {found:?}");
         assert!(found[0].changed > SystemTime::UNIX_EPOCH);
         let all: u64 = found.iter().map(|tool| tool.bytes).sum();
-        assert!((all..all + 65_536).contains(&measured(&at.join("cache")).bytes));
+        let now = SystemTime::now();
+        let measured = |path: &str| measured_at(&at.join(path), now);
+        assert!((all..all + 65_536).contains(&measured("cache").bytes));
+        // Whoever works in it can say of a file that it changes in a year, and of its folder.
+        let changed = measured("cache").changed;
+        for path in ["cache/cargo/deep/crate", "cache/cargo/deep"] {
+            fs::File::open(at.join(path)).unwrap().set_modified(now + Duration::from_secs(365 * 86_400)).unwrap();
+        }
+        assert_eq!(measured("cache").changed, changed);
         // The folder itself, two tools with what is in them, and the link.
-        assert!((8..=9).contains(&measured(&at.join("cache")).files), "who may look anywhere counts one more");
-        assert_eq!(measured(&at.join("absent")), Extent::default());
-        assert_eq!(measured(&at.join("absent/cache")), Extent::default());
+        assert!((8..=9).contains(&measured("cache").files), "who may look anywhere counts one more");
+        assert_eq!(measured("absent"), Extent::default());
+        assert_eq!(measured("absent/cache"), Extent::default());
         assert_eq!(cached(&at.join("absent")).unwrap(), []);
         assert!(cached(&at.join("cache/way")).is_err(), "a link in its place");
 

@@ -10,8 +10,8 @@ mod cell;
 mod group;
 mod host;
 mod over;
-mod own;
 mod report;
+mod server_group;
 mod share;
 
 use std::collections::HashMap;
@@ -25,14 +25,14 @@ use std::time::Duration;
 use guildhall_types::MemberId;
 use guildhall_types::limits::{Limits, Part, kept, part};
 
-pub use bound::{MemoryBound, memory_bound};
+pub use bound::{MemoryBound, least_memory, memory_bound};
 pub(crate) use cell::{Cell, Met};
 use group::Group;
 use host::Offer;
 pub use over::Over;
-pub use own::Own;
 use report::findings;
 pub use report::look_at_groups;
+pub use server_group::ServerGroup;
 use share::Place;
 pub use share::{Beside, Share};
 

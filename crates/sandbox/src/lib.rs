@@ -8,8 +8,10 @@ mod leftovers;
 mod toolchains;
 mod workspace;
 
-pub use caches::{Cached, Extent, cached, measured};
-pub use cgroup::{Beside, Groups, MemoryBound, Over, Own, Share, Usage, look_at_groups, memory_bound};
+pub use caches::{Cached, Extent, cached, measured, measured_at};
+pub use cgroup::{
+    Beside, Groups, MemoryBound, Over, ServerGroup, Share, Usage, least_memory, look_at_groups, memory_bound,
+};
 pub use command::{
     Command, Exit, Finding, Isolation, Net, Network, Outcome, Report, Room, RoomSecret, Running, Sandbox, SandboxError,
     Secrets, Size, Streams, Terminal, WeakNet,

@@ -45,7 +45,7 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     out: &mut (impl Write + Send),
 ) -> anyhow::Result<bool> {
-    let store = database::existing(config, clock).await?;
+    let store = database::existing_even_if_moved(config, clock).await?;
     let sound = match command {
         AuditCommand::Verify { expect } => verify(&store, expect.as_deref(), out).await?,
         AuditCommand::Export { from, to } => {

@@ -19,7 +19,7 @@ use guildhall_types::backup::{Backup, BackupCause, BackupKind};
 
 use crate::config::{Config, Faults};
 use crate::problem::chain;
-use crate::{copy, database, folder};
+use crate::{database, folder};
 
 /// Where backups are, and what they are sealed with, where that is not as the configuration says.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -117,7 +117,6 @@ pub async fn run(
     let store = database::existing(config, Arc::clone(&clock)).await?;
     let program = Actor { user_agent: Some("guildhall backup".to_owned()), ..Actor::default() };
     let store = store.acting_as(program);
-    copy::stays(&store).await??;
     let vault = Arc::new(Vault::open_files(config.key_files())?);
     let places = Arc::new(Places::below(&config.data_dir, Vec::new()));
     let backups = Backups::new(store.clone(), places, clock, vault, plan, config.data_dir.clone());
@@ -146,7 +145,7 @@ struct Known {
 
 /// What the database knows. Backups can be listed without one, as where one is to be restored.
 async fn known(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Known> {
-    let store = database::existing(config, clock).await?;
+    let store = database::existing_even_if_moved(config, clock).await?;
     let (all, installation) = tokio::join!(store.standing_backups(), store.installation());
     store.close().await;
     let all = all?.into_iter().filter_map(|one| Some((one.name.clone()?, one))).collect();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use guildhall_store::{Store, StoreError, TableSum};
+use guildhall_store::{Store, TableSum};
 use guildhall_types::Clock;
 use guildhall_types::audit::{Actor, AuditAction, Note};
 use tokio::sync::mpsc;
@@ -13,19 +13,6 @@ use url::Url;
 
 use crate::config::Config;
 use crate::{database, folder};
-
-/// The setting of a database whose team was moved: where to, without user and password.
-const MOVED_TO: &str = "moved_to";
-
-/// The team of this database is in another one by now.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the team of this database was moved to {to}: name that one to the server (DATABASE_URL). If it was given up there and this one is to go on, run `guildhall migrate --unmark` first"
-)]
-pub struct Moved {
-    /// Where to.
-    to: String,
-}
 
 /// Moves the team to another database.
 #[derive(Debug, clap::Args)]
@@ -61,7 +48,8 @@ pub async fn run(
     let _alone = folder::take(&config.data_dir)
         .await
         .context("the server must be stopped while its team moves, or what it writes meanwhile would be lost")?;
-    stays(&from).await??;
+    // Once more, now that nobody else can: another one may have moved it meanwhile.
+    database::stays(&from).await??;
     match from.schema_version().await? {
         (Some(found), wanted) if found == wanted => {}
         (found, wanted) => bail!(
@@ -80,7 +68,7 @@ pub async fn run(
     };
     // Last of all: until then the team is here.
     let marked = match (&copied, &noted) {
-        (Ok(_), Ok(())) => from.put_setting(MOVED_TO, &shown(&args.url)).await,
+        (Ok(_), Ok(())) => database::mark(&from, &shown(&args.url)).await,
         _ => Ok(()),
     };
     from.close().await;
@@ -112,23 +100,6 @@ fn shown(address: &str) -> String {
         Some(path) => path.to_owned(),
         None => format!("PostgreSQL at {}", host.as_deref().unwrap_or("an address without a host")),
     }
-}
-
-/// Whether the team is still in this database.
-///
-/// # Errors
-/// When the database fails.
-pub async fn stays(store: &Store) -> Result<Result<(), Moved>, StoreError> {
-    let to = store.setting::<Option<String>>(MOVED_TO).await?.flatten();
-    Ok(to.map_or(Ok(()), |to| Err(Moved { to })))
-}
-
-/// Says that the team is in this database after all.
-///
-/// # Errors
-/// When the database fails.
-pub async fn unmark(store: &Store) -> Result<(), StoreError> {
-    store.put_setting(MOVED_TO, &None::<String>).await
 }
 
 /// Copies every row in one transaction, and compares what was sent, what came, and what stands there.

@@ -11,7 +11,7 @@ pub mod boundaries;
 pub mod config;
 mod connections;
 pub mod copy;
-mod database;
+pub mod database;
 pub mod doctor;
 pub mod extract;
 pub mod folder;

@@ -17,7 +17,9 @@ use guildhall_server::rescue::MemberCommand;
 use guildhall_server::serve::{self, Server};
 use guildhall_server::tidy::TidyCommand;
 use guildhall_server::traces::Traces;
-use guildhall_server::{alive, audit, backup, copy, doctor, keys, knowledge, log, openapi, rescue, tidy, version};
+use guildhall_server::{
+    alive, audit, backup, copy, database, doctor, keys, knowledge, log, openapi, rescue, tidy, version,
+};
 use guildhall_store::Store;
 use guildhall_types::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
@@ -178,7 +180,7 @@ async fn migrate(config: &Config, unmark: bool) -> anyhow::Result<()> {
     let store = Store::open(config.database_url.expose(), Arc::new(SystemClock)).await?;
     store.migrate().await?;
     if unmark {
-        copy::unmark(&store).await?;
+        database::unmark(&store).await?;
     }
     store.close().await;
     writeln!(io::stdout(), "The database is at this version's schema.")?;

@@ -21,6 +21,7 @@ use guildhall_types::alert::{AlertLevel, Beside};
 use guildhall_types::reading::Reading;
 use metrics::{counter, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_util::MetricKindMask;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -34,6 +35,8 @@ const ANSWERS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 const WAITS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1_800.0];
 /// How often durations are put into their buckets when nobody asks for them.
 const UPKEEP: Duration = Duration::from_secs(30);
+/// A figure that was not measured for so long is told no more: its disk or its host is gone, or nobody knows any more.
+const KNOWN: Duration = Duration::from_secs(5 * 60);
 /// Where a request belongs that no route takes: files of the page, and addresses that there are not.
 const NO_ROUTE: &str = "page";
 
@@ -82,7 +85,12 @@ impl Metrics {
     /// # Errors
     /// Never: the buckets are fixed, and are some.
     pub fn new() -> Result<Self, BuildError> {
+        Self::knowing_for(KNOWN)
+    }
+
+    fn knowing_for(known: Duration) -> Result<Self, BuildError> {
         let recorder = PrometheusBuilder::new()
+            .idle_timeout(MetricKindMask::GAUGE, Some(known))
             .set_buckets_for_metric(Matcher::Full(names::REQUEST_SECONDS.to_owned()), ANSWERS)?
             .set_buckets_for_metric(Matcher::Full(names::WAIT_SECONDS.to_owned()), WAITS)?
             .build_recorder();
@@ -192,12 +200,12 @@ fn put_reading(reading: &Reading) {
     set(names::MEMORY_TOTAL, reading.memory.map(|memory| memory.total as f64));
     set(names::PROCESS_MEMORY, reading.process_memory.map(|bytes| bytes as f64));
     for disk in &reading.disks {
-        let path = disk.path.clone();
-        gauge!(names::DISK_USED, "path" => path.clone()).set(disk.bytes.used as f64);
-        gauge!(names::DISK_TOTAL, "path" => path.clone()).set(disk.bytes.total as f64);
+        let labels = [("path", disk.path.clone()), ("role", disk.role().to_string())];
+        gauge!(names::DISK_USED, &labels).set(disk.bytes.used as f64);
+        gauge!(names::DISK_TOTAL, &labels).set(disk.bytes.total as f64);
         if let Some(files) = disk.files {
-            gauge!(names::DISK_FILES_USED, "path" => path.clone()).set(files.used as f64);
-            gauge!(names::DISK_FILES_LIMIT, "path" => path).set(files.total as f64);
+            gauge!(names::DISK_FILES_USED, &labels).set(files.used as f64);
+            gauge!(names::DISK_FILES_LIMIT, &labels).set(files.total as f64);
         }
     }
     set(names::PROCESSORS, whole(reading.processors));
@@ -261,4 +269,73 @@ pub async fn count(State(app): State<App>, request: Request, next: Next) -> Resp
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
     app.metrics.answered(&method, route, response.status().as_u16(), began.elapsed().as_secs_f64());
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+
+    use guildhall_types::NodeId;
+    use guildhall_types::alert::Certificate;
+    use guildhall_types::reading::{Disk, DiskRole, Used};
+
+    use super::*;
+
+    #[test]
+    fn what_is_gone_is_told_no_more_after_a_while_and_what_is_there_is_told_always() {
+        let known = Duration::from_millis(200);
+        let metrics = Metrics::knowing_for(known).unwrap();
+        let disk = |role, path: &str| Disk {
+            holds: vec![role],
+            path: path.to_owned(),
+            bytes: Used { used: 1, total: 2 },
+            files: Some(Used { used: 1, total: 2 }),
+        };
+        let at: DateTime = "2026-03-01T12:00:00Z".parse().unwrap();
+        let now = |disks: Vec<Disk>, hosts: &[&str]| Now {
+            reading: Some(Arc::new(Reading {
+                node: NodeId::new(),
+                at,
+                memory: None,
+                process_memory: None,
+                disk: None,
+                disks,
+                processors: 1,
+                load: None,
+                active_agents: None,
+                active_runs: 0,
+                worktrees: 0,
+                queue_depth: None,
+                provider_failures: 0,
+                database_millis: None,
+            })),
+            beside: Some(Beside {
+                certificates: hosts
+                    .iter()
+                    .map(|host| Certificate { host: (*host).to_owned(), begins: at, ends: at })
+                    .collect(),
+                ..Beside::default()
+            }),
+            ..Now::default()
+        };
+        let data = disk(DiskRole::Data, "/data");
+        // What is counted stays, though nobody counts further.
+        metrics.answered(&Method::GET, "/metrics", 200, 0.5);
+        let both = now(vec![data.clone(), disk(DiskRole::Log, "/var/log")], &["old.example"]);
+        let text = metrics.render(&both);
+        assert!(text.contains("guildhall_disk_files_used{path=\"/var/log\",role=\"log\"} 1"), "{text}");
+        assert!(text.contains("old.example"), "{text}");
+        let one = now(vec![data], &[]);
+        for _ in 0..3 {
+            sleep(known);
+            metrics.render(&one);
+        }
+        let text = metrics.render(&one);
+        assert!(text.contains("guildhall_disk_used_bytes{path=\"/data\",role=\"data\"} 1"), "{text}");
+        assert!(!text.contains("/var/log") && !text.contains("old.example"), "{text}");
+        for counted in [names::REQUESTS, "guildhall_http_request_duration_seconds_count"] {
+            let labels = "{method=\"GET\",route=\"/metrics\"";
+            assert!(text.contains(&format!("{counted}{labels}")), "{text}");
+        }
+    }
 }

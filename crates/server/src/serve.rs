@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::origin::Public;
 use crate::config::Config;
-use crate::copy::Moved;
+use crate::database::Moved;
 use crate::folder::FolderError;
 use crate::metrics::{Metrics, MetricsToken};
 use crate::preview::{PreviewUrl, Previews};
@@ -33,7 +33,7 @@ use crate::rates::Rates;
 use crate::sockets::Sockets;
 use crate::traces::Traces;
 use crate::ws::Listening;
-use crate::{connections, copy, folder, keys, router, toolchains};
+use crate::{connections, database, folder, keys, router, toolchains};
 
 /// How long runs may take to give themselves back when the server stops.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
@@ -143,7 +143,7 @@ impl Server {
 
         let store = Store::open(config.database_url.expose(), Arc::clone(&clock)).await?;
         store.migrate().await?;
-        copy::stays(&store).await??;
+        database::stays(&store).await??;
         let vault = Vault::open_files(config.key_files())?;
         let settled = Keys { store: &store, vault: &vault }.settle().await.map_err(StartError::Keys)?;
         if let Some(path) = settled.made {

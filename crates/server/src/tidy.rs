@@ -38,7 +38,11 @@ pub async fn run(
              `--dry-run` works beside it",
         )?),
     };
-    let store = database::existing(config, Arc::clone(&clock)).await?;
+    let store = match command.dry_run {
+        true => database::existing_even_if_moved(config, Arc::clone(&clock)).await?,
+        // Of one that is left behind, what came since belongs to nothing, and what was brought back is archived.
+        false => database::existing(config, Arc::clone(&clock)).await?,
+    };
     let (found, wanted) = store.schema_version().await?;
     if found != Some(wanted) {
         bail!("the database is not at this version's schema; run `guildhall migrate` first");

@@ -92,16 +92,8 @@ impl Store {
         Ok(kind.and_then(|(kind,)| kind.strain()))
     }
 
-    /// Sets from which figure on alerts are raised. The audit tells those that change.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn put_thresholds(&self, new: &Thresholds) -> Result<(), StoreError> {
-        self.change_thresholds(|_| Ok::<_, StoreError>(*new)).await?;
-        Ok(())
-    }
-
-    /// The same by what they are: nobody else sets them meanwhile.
+    /// Sets from which figure on alerts are raised, by what was set before: nobody else sets them meanwhile. The audit
+    /// tells those that change.
     ///
     /// # Errors
     /// What `change` says, and when the database fails.
@@ -115,10 +107,13 @@ impl Store {
             before.map(serde_json::from_value).transpose().map_err(StoreError::from)?.unwrap_or_default();
         let new = change(&before)?;
         let note = Note::new(AuditAction::ChangeSetting).on(AuditObject::Setting, THRESHOLDS);
-        let changed = AlertKind::ALL.iter().filter(|kind| before.of(**kind) != new.of(**kind));
+        let changed = AlertKind::ALL.iter().filter(|kind| before.set(**kind) != new.set(**kind));
         tx.note(changed.fold(note, |note, kind| {
-            let Threshold { warning, critical } = new.of(*kind);
-            note.with(kind.as_str(), format!("warning {warning}, critical {critical}"))
+            let set = new.set(*kind).map_or_else(
+                || "as it follows from how often one is made".to_owned(),
+                |Threshold { warning, critical }| format!("warning {warning}, critical {critical}"),
+            );
+            note.with(kind.as_str(), set)
         }));
         on!(tx, c => sqlx::query(
             "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")

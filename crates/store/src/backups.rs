@@ -18,8 +18,9 @@ const OWN: &str = "coalesce(installation, '') = $1";
 const INSTALLATION: &str = "installation";
 /// Whose those are that were made before installations had names, by the one from which this was restored.
 const FORMER: &str = "former";
-/// What is unsound, and since which look at which: what was found wrong in one holds for those that build on it, but for such as were
-/// found sound themselves since. Names are moments, and one is made at a time, so that they name a backup wherever it is.
+/// What is unsound, and since which look at which: what was found wrong in one holds for those that build on it, but
+/// for such as were found sound themselves since. Names are moments, and one is made at a time, so that they name a
+/// backup wherever it is.
 const UNSOUND: &str = "WITH RECURSIVE unsound (name, root, at) AS (
     SELECT name, name, verified_at FROM backups WHERE status = 'done' AND verify_problem IS NOT NULL
     UNION SELECT b.name, u.root, u.at FROM backups b JOIN unsound u ON b.parent = u.name
@@ -27,8 +28,8 @@ const UNSOUND: &str = "WITH RECURSIVE unsound (name, root, at) AS (
 /// One whose process has said nothing for so long has lost it.
 const SILENT: Duration = Duration::minutes(2);
 const LOST: &str = "The process that made it ended in the middle of it. The next one is made from the beginning.";
-/// Tries that came to nothing, and backups that are gone, which are remembered. Of those that are there all is kept, however often others failed
-/// since.
+/// Tries that came to nothing, and backups that are gone, which are remembered. Of those that are there all is kept,
+/// however often others failed since.
 const REMEMBERED: i64 = 500;
 /// Characters of a problem at most.
 const PROBLEM: usize = 2_000;
@@ -55,8 +56,8 @@ pub enum BackupEnd {
         bytes: i64,
         /// The name of the one that it builds on.
         parent: Option<String>,
-        /// Why it has not been looked at yet, where that is to be done. It stands until it is done, whatever becomes of whoever
-        /// does it.
+        /// Why it has not been looked at yet, where that is to be done. It stands until it is done, whatever becomes of
+        /// whoever does it.
         unchecked: Option<String>,
     },
     /// It was not made, and why.
@@ -75,7 +76,8 @@ pub struct GoodBackup {
 /// From when on what happened is in no good backup at a place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NotBackedUp {
-    /// Since the latest good one was begun, or, where none is good, since the first was tried. Nothing where none was ever tried.
+    /// Since the latest good one was begun, or, where none is good, since the first was tried. Nothing where none was
+    /// ever tried.
     pub since: Option<DateTime>,
     /// The same of the latest good one that was looked at, itself or what it builds on.
     pub unchecked_since: Option<DateTime>,
@@ -93,8 +95,8 @@ impl Store {
         Ok(id)
     }
 
-    /// Begins one that was found due when `latest` was the latest try: two processes may find so at once, and the slower one
-    /// look again when the other has made it.
+    /// Begins one that was found due when `latest` was the latest try: two processes may find so at once, and the
+    /// slower one look again when the other has made it.
     ///
     /// # Errors
     /// [`StoreError::BackupUnderWay`], also for one that was begun since and is over.
@@ -130,9 +132,10 @@ impl Store {
                 "SELECT coalesce(max(started_at), $1) FROM backups WHERE status = 'running'").bind(now).fetch_one(c).await)?;
             return Err(StoreError::BackupUnderWay { since });
         }
-        // The first one at a place says since when there is none, where none came of all the others.
+        // An installation's first one at a place says since when there is none, where none came of all the others.
         on!(tx, c => sqlx::query(
-            "DELETE FROM backups WHERE started_at NOT IN (SELECT min(started_at) FROM backups GROUP BY destination)
+            "DELETE FROM backups
+             WHERE started_at NOT IN (SELECT min(started_at) FROM backups GROUP BY installation, destination)
                AND id IN (SELECT id FROM backups WHERE status = 'failed' OR gone ORDER BY started_at DESC, id DESC
                  LIMIT 100 OFFSET $1)")
             .bind(REMEMBERED).execute(c).await.rows())?;
@@ -181,8 +184,8 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// Puts down what was found when a backup of this name was restored into a scratch place. Where nothing was wrong, those that it
-    /// builds on could be looked at as well.
+    /// Puts down what was found when a backup of this name was restored into a scratch place. Where nothing was wrong,
+    /// those that it builds on could be looked at as well.
     ///
     /// # Errors
     /// When the database fails.
@@ -199,7 +202,8 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// Puts down why a backup of this name could not be restored into a scratch place. What was found in it earlier holds.
+    /// Puts down why a backup of this name could not be restored into a scratch place. What was found in it earlier
+    /// holds.
     ///
     /// # Errors
     /// When the database fails.
@@ -271,7 +275,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn backups(&self, limit: i64) -> Result<Vec<Backup>, StoreError> {
-        self.backups_where("$1 = $1 AND $2 = $2", "", limit).await
+        self.backups_where(None, None, "TRUE", limit).await
     }
 
     /// This installation's latest backups and tries at a place.
@@ -279,32 +283,50 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn backups_at(&self, destination: &str, limit: i64) -> Result<Vec<Backup>, StoreError> {
-        self.backups_where(&format!("{OWN} AND destination = $2"), destination, limit).await
+        let own = self.known_installation().await?;
+        self.backups_where(Some(own), Some(destination), "TRUE", limit).await
     }
 
-    /// All that were made, are known here and not known to be gone, the latest first.
+    /// All that this installation made and that are not known to be gone, wherever they are, the latest first.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn standing_backups(&self) -> Result<Vec<Backup>, StoreError> {
-        self.backups_where("$1 = $1 AND $2 = $2 AND status = 'done' AND NOT gone", "", i64::MAX).await
+        let own = self.known_installation().await?;
+        self.backups_where(Some(own), None, "status = 'done' AND NOT gone", i64::MAX).await
     }
 
-    async fn backups_where(&self, which: &str, destination: &str, limit: i64) -> Result<Vec<Backup>, StoreError> {
+    /// The latest of those that are not sound; at this place, where one is named.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unsound_backups(&self, destination: Option<&str>, limit: i64) -> Result<Vec<Backup>, StoreError> {
+        let own = self.known_installation().await?;
+        let which = "status = 'done' AND NOT gone AND name IN (SELECT name FROM unsound)";
+        self.backups_where(Some(own), destination, which, limit).await
+    }
+
+    async fn backups_where(
+        &self,
+        own: Option<String>,
+        destination: Option<&str>,
+        which: &str,
+        limit: i64,
+    ) -> Result<Vec<Backup>, StoreError> {
         #[derive(sqlx::FromRow)]
         struct Row {
             #[sqlx(flatten)]
             backup: Backup,
             seen_at: DateTime,
         }
-        let own = self.known_installation().await?;
         let sql = format!(
             "{UNSOUND} SELECT {COLUMNS}, seen_at,
                (SELECT min(root) FROM unsound u WHERE u.name = b.name AND u.root <> b.name) AS unsound_below
-             FROM backups b WHERE {which} ORDER BY started_at DESC, id DESC LIMIT $3"
+             FROM backups b WHERE ($1 IS NULL OR {OWN}) AND ($2 IS NULL OR destination = $2) AND {which}
+             ORDER BY started_at DESC, id DESC LIMIT $3"
         );
         let rows: Vec<Row> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(own)
-            .bind(crate::clean(destination)).bind(limit).fetch_all(c).await)?;
+            .bind(destination.map(crate::clean)).bind(limit).fetch_all(c).await)?;
         let lost = self.now() - SILENT;
         let shown = |Row { backup, seen_at }| match backup.status == BackupStatus::Running && seen_at < lost {
             true => Backup {
@@ -318,8 +340,8 @@ impl Store {
         Ok(rows.into_iter().map(shown).collect())
     }
 
-    /// This installation's latest backup that is there whole, and in which and below which nothing wrong was found; at this place, where
-    /// one is named.
+    /// This installation's latest backup that is there whole, and in which and below which nothing wrong was found; at
+    /// this place, where one is named.
     ///
     /// # Errors
     /// When the database fails.

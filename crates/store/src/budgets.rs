@@ -284,8 +284,8 @@ impl Store {
     pub(crate) async fn tell_of_month(&self, tx: &mut Tx, member: MemberId, why: &str) -> Result<(), StoreError> {
         let kind = NotificationKind::BudgetReached;
         let budget = self.budget_in(tx, member).await?;
-        let team: Option<(Json<Budgets>,)> = on!(tx, c => sqlx::query_as("SELECT value FROM settings WHERE name = $1").bind(BUDGETS)
-            .fetch_optional(c).await)?;
+        let team: Option<(Json<Budgets>,)> = on!(tx, c => sqlx::query_as("SELECT value FROM settings WHERE name = $1")
+            .bind(BUDGETS).fetch_optional(c).await)?;
         let team = team.map(|(Json(team),)| team).unwrap_or_default();
         let by_member = budget.is_own(team);
         let admins = self.admins(tx).await?;
@@ -350,7 +350,8 @@ impl Store {
                  WHERE status = 'queued' AND parked_for = $1 AND ($2 IS NULL OR member_id = $2) RETURNING {}",
                 crate::runs::COLUMNS
             );
-            let mut runs: Vec<Run> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(Awaits::from(*kind)).bind(member).fetch_all(c).await)?;
+            let mut runs: Vec<Run> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(Awaits::from(*kind))
+                .bind(member).fetch_all(c).await)?;
             runs.sort_by_key(|run| run.id);
             for run in runs {
                 self.record(tx, &Happening::RunUpdated { run }).await?;
@@ -367,9 +368,8 @@ impl Store {
              RETURNING {}",
             crate::runs::COLUMNS
         );
-        Ok(
-            on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(Awaits::from(BudgetKind::Run)).bind(card).fetch_optional(c).await)?,
-        )
+        Ok(on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(Awaits::from(BudgetKind::Run)).bind(card)
+            .fetch_optional(c).await)?)
     }
 
     /// Lets every run that waits for its own budget ask again, after the team's limit of one has changed.

@@ -37,8 +37,8 @@ pub(crate) enum Db {
     Sqlite {
         /// The one connection that writes: writers wait in line here, fairly, and never meet SQLITE_BUSY.
         writer: SqlitePool,
-        /// Whoever holds this writes.
-        turn: Arc<Mutex<()>>,
+        /// Whoever holds this writes. It says whether the connection may have been left other than usual.
+        turn: Arc<Mutex<bool>>,
         /// Where commits are until they are folded into the file.
         log: Arc<Log>,
         readers: SqlitePool,
@@ -111,7 +111,7 @@ impl Rows for sqlx::Result<sqlx::postgres::PgQueryResult> {
 
 pub(crate) enum Inner {
     /// The guard comes last: the next writer must wait until the transaction is over.
-    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>, OwnedMutexGuard<()>),
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>, OwnedMutexGuard<bool>),
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
 }
 
@@ -186,7 +186,8 @@ impl Db {
     pub(crate) async fn begin(&self, keep: Keep) -> Result<Tx, StoreError> {
         let inner = match self {
             Self::Sqlite { writer, turn, .. } => {
-                let turn = Arc::clone(turn).lock_owned().await;
+                let mut turn = Arc::clone(turn).lock_owned().await;
+                as_usual(writer, &mut turn).await?;
                 // IMMEDIATE, because a transaction that reads first and writes later could find its reading outdated.
                 let begun = match writer.begin_with("BEGIN IMMEDIATE").await {
                     // SQLite itself ends a transaction for which the disk has no room; the driver still counts it as
@@ -232,15 +233,15 @@ impl Db {
         let Self::Sqlite { writer, turn, .. } = self else { return Ok(true) };
         for pause in PAUSES {
             let folded = {
-                let _turn = turn.lock().await;
+                let mut turn = turn.lock().await;
                 let mut writer = writer.acquire().await?;
-                // Whoever writes next is not to wait for those who read.
+                // Whoever writes next is not to wait for those who read. Only then it is put back: this may be cut off
+                // anywhere.
+                *turn = true;
                 sqlx::query("PRAGMA busy_timeout = 0").execute(&mut *writer).await?;
-                let folded: sqlx::Result<(i64, i64, i64)> =
-                    sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *writer).await;
-                let patient = format!("PRAGMA busy_timeout = {}", BUSY.as_millis());
-                sqlx::query(sqlx::AssertSqlSafe(patient)).execute(&mut *writer).await?;
-                folded?
+                let folded: (i64, i64, i64) =
+                    sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *writer).await?;
+                folded
             };
             if folded.0 == 0 {
                 return Ok(true);
@@ -261,6 +262,27 @@ impl Db {
     }
 }
 
+impl Tx {
+    /// Has SQLite write zeros over what this deletes, rather than only free its place.
+    pub(crate) async fn write_over(&mut self) -> Result<(), StoreError> {
+        if let Inner::Sqlite(t, turn) = &mut self.inner {
+            **turn = true;
+            sqlx::query("PRAGMA secure_delete = ON").execute(&mut **t).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Puts back what whoever had the turn before changed of the connection that writes.
+async fn as_usual(writer: &SqlitePool, turn: &mut bool) -> Result<(), StoreError> {
+    if *turn {
+        let patient = format!("PRAGMA busy_timeout = {}; PRAGMA secure_delete = OFF", BUSY.as_millis());
+        sqlx::raw_sql(sqlx::AssertSqlSafe(patient)).execute(writer).await?;
+        *turn = false;
+    }
+    Ok(())
+}
+
 /// Makes the database file, readable by its owner alone, before SQLite would make it with the usual mode.
 fn make_private(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -274,10 +296,55 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use guildhall_types::SystemClock;
 
     use super::*;
     use crate::Store;
+
+    /// Does so much of something as it does until it has waited so often; nothing where it was cut off.
+    async fn cut_off<T>(what: impl Future<Output = T>, waits: usize) -> Option<T> {
+        let (mut what, mut left) = (std::pin::pin!(what), waits);
+        std::future::poll_fn(|cx| match what.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => {
+                left -= 1;
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn whoever_writes_next_finds_the_connection_as_usual() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("usual.db").display());
+        let store = Store::open(&url, Arc::new(SystemClock)).await.unwrap();
+        store.migrate().await.unwrap();
+        let Db::Sqlite { writer, .. } = &store.db else { unreachable!("the URL says SQLite") };
+        let (mut cut, mut changed) = (0, 0);
+        loop {
+            let folded = cut_off(store.db.fold(), cut).await;
+            let (patience,): (i64,) = sqlx::query_as("PRAGMA busy_timeout").fetch_one(writer).await.unwrap();
+            changed += u32::from(patience == 0);
+            // Who erases is cut off as well.
+            let mut erasing = store.begin_light().await.unwrap();
+            erasing.write_over().await.unwrap();
+            drop(erasing);
+            let mut tx = store.begin_light().await.unwrap();
+            let (patience,): (i64,) = on!(tx, c => sqlx::query_as("PRAGMA busy_timeout").fetch_one(c).await).unwrap();
+            let (over,): (i64,) = on!(tx, c => sqlx::query_as("PRAGMA secure_delete").fetch_one(c).await).unwrap();
+            assert_eq!((patience, over), (5_000, 0), "cut off at {cut}");
+            if let Some(folded) = folded {
+                assert!(folded.unwrap());
+                break;
+            }
+            cut += 1;
+        }
+        assert!(changed > 1, "it is to be cut off where it has changed something, once at least in {cut}");
+    }
 
     #[tokio::test]
     async fn a_full_disk_is_told_and_forgotten_when_there_is_room() {

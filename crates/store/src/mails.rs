@@ -4,7 +4,7 @@
 //! What a mail says is sealed, because it may hold the code of a link, and goes as soon as the mail is sent or given up.
 
 use chrono::Duration;
-use guildhall_types::mail::{Mail, MailKind, MailStatus};
+use guildhall_types::mail::{Mail, MailKind, MailStatus, WhyGivenUp};
 use guildhall_types::notification::Notification;
 use guildhall_types::{DateTime, MailId, MailLeaseId};
 
@@ -49,8 +49,8 @@ pub struct ClaimedMail {
 pub enum MailEnd {
     /// The mail server took it.
     Sent,
-    /// It is given up, and why.
-    GivenUp(String),
+    /// It is given up, and what the last try said.
+    GivenUp(WhyGivenUp, String),
     /// It is tried again at this moment; why it was not sent now.
     Later(DateTime, String),
 }
@@ -130,18 +130,19 @@ impl Store {
     pub async fn end_mail(&self, claimed: &ClaimedMail, end: &MailEnd) -> Result<bool, StoreError> {
         let id = claimed.mail.id;
         let now = self.now();
-        let (status, next_at, ended_at, problem) = match end {
-            MailEnd::Sent => (MailStatus::Sent, now, Some(now), None),
-            MailEnd::GivenUp(why) => (MailStatus::Failed, now, Some(now), Some(why)),
-            MailEnd::Later(at, why) => (MailStatus::Waiting, *at, None, Some(why)),
+        let (status, next_at, ended_at, given_up, problem) = match end {
+            MailEnd::Sent => (MailStatus::Sent, now, Some(now), None, None),
+            MailEnd::GivenUp(why, problem) => (MailStatus::Failed, now, Some(now), Some(why), Some(problem)),
+            MailEnd::Later(at, problem) => (MailStatus::Waiting, *at, None, None, Some(problem)),
         };
         let problem = problem.map(|why| crate::clean(why).chars().take(PROBLEM).collect::<String>());
         let mut tx = self.begin().await?;
         let done = on!(tx, c => sqlx::query(
-            "UPDATE mails SET status = $3, next_at = $4, ended_at = $5, problem = $6, lease = NULL, lease_until = NULL
+            "UPDATE mails SET status = $3, next_at = $4, ended_at = $5, problem = $6, given_up = $7, lease = NULL,
+               lease_until = NULL
              WHERE id = $1 AND lease = $2 AND status = 'waiting'")
             .bind(id).bind(claimed.lease).bind(status).bind(next_at).bind(ended_at).bind(problem)
-            .execute(c).await.rows())?;
+            .bind(given_up).execute(c).await.rows())?;
         if done != 1 {
             return Ok(false);
         }
@@ -163,15 +164,16 @@ impl Store {
     }
 
     /// Since when mails come no further: when the first of those was written that were tried in vain, or are overdue, since the
-    /// mail server took one. One that was given up at its first try was refused for itself. Nothing when all is well.
+    /// mail server took one. One that it refused was refused for itself. Nothing when all is well.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn mail_stuck_since(&self) -> Result<Option<DateTime>, StoreError> {
         let (since,): (Option<DateTime>,) = read!(self, c => sqlx::query_as(
             "SELECT min(created_at) FROM mails
-             WHERE ((status = 'waiting' AND (problem IS NOT NULL OR next_at <= $1)) OR (status = 'failed' AND attempts > 1))
-               AND created_at > coalesce((SELECT max(ended_at) FROM mails WHERE status = 'sent'), $2)")
+             WHERE (status = 'waiting' OR given_up = 'out-of-time') AND (problem IS NOT NULL OR next_at <= $1)
+               AND created_at > coalesce(
+                 (SELECT max(ended_at) FROM mails WHERE status = 'sent' AND ended_at IS NOT NULL), $2)")
             .bind(self.now()).bind(DateTime::UNIX_EPOCH).fetch_one(c).await)?;
         Ok(since)
     }

@@ -178,8 +178,8 @@ impl Store {
         Ok(server)
     }
 
-    /// Changes an MCP server. What was approved of its tools stays, also when it is reached otherwise: a member approved words, and
-    /// a tool is had only where those same words are said.
+    /// Changes an MCP server. What was approved of its tools stays, also when it is reached otherwise: a member
+    /// approved words, and a tool is had only where those same words are said.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Taken`], [`StoreError::KeyMoved`], [`StoreError::McpServerMoved`].
@@ -234,8 +234,8 @@ impl Store {
     /// Writes down what a server offers now; nothing when a test did not get so far. What it offers no more is gone, but what
     /// was approved of it stays known. When a run finds tools that are new, or other than they were last seen, whoever
     /// added the server is told, once for each such change. Of a program in a run's worktree nothing is written down, so that
-    /// what one agent makes of it is nobody else's; they are told of it each time. `from` is the server that was looked at: of one that is reached
-    /// otherwise by now, nothing is written down.
+    /// what one agent makes of it is nobody else's; they are told of it each time. `from` is the server that was looked
+    /// at: of one that is reached otherwise by now, nothing is written down.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::McpServerMoved`].

@@ -426,7 +426,8 @@ impl Store {
 
     pub(crate) async fn close_runs(&self, tx: &mut Tx, feature: FeatureId) -> Result<(), StoreError> {
         on!(tx, c => sqlx::query(
-            "UPDATE runs SET failed = (status = $4), status = $2, closed_at = $3, lease_owner = NULL, lease_until = NULL
+            "UPDATE runs SET failed = (status = $4), status = $2, closed_at = $3, merge_later = FALSE,
+               lease_owner = NULL, lease_until = NULL
              WHERE feature_id = $1 AND status <> $2")
             .bind(feature).bind(RunStatus::Closed).bind(self.now()).bind(RunStatus::Failed).execute(c).await.rows())?;
         Ok(())

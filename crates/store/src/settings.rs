@@ -41,8 +41,8 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// Changes several settings at once by what they are, or none; those that stay as they were are not written. `change` is told each one's value, and nothing for one that was
-    /// never set; nobody else changes them meanwhile.
+    /// Changes several settings at once by what they are, or none; those that stay as they were are not written.
+    /// `change` is told each one's value, and nothing for one that was never set; nobody else changes them meanwhile.
     ///
     /// # Errors
     /// What `change` says, and when the database fails.

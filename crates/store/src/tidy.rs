@@ -207,7 +207,8 @@ impl Store {
     }
 
     /// Forgets some of what was said and done in a closed run; the first of its events tells from then on that it is gone.
-    /// What it changed, cost and was told by members stays, and that what it was told of the hub came through. Returns whether all of it is gone.
+    /// What it changed, cost and was told by members stays, and that what it was told of the hub came through. Returns
+    /// whether all of it is gone.
     ///
     /// # Errors
     /// When the database fails.
@@ -355,8 +356,8 @@ impl Store {
     }
 }
 
-/// Deletes some of the files that belong to this, by the column that says so: they may be of megabytes each. Returns whether there
-/// may be more.
+/// Deletes some of the files that belong to this, by the column that says so: they may be of megabytes each. Returns
+/// whether there may be more.
 async fn forget_files(tx: &mut Tx, column: &'static str, id: Uuid) -> Result<bool, StoreError> {
     let sql = format!(
         "DELETE FROM attachments WHERE id IN (SELECT id FROM attachments WHERE {column} = $1 ORDER BY id LIMIT $2)"

@@ -68,16 +68,24 @@ impl Store {
         Ok(done == 1)
     }
 
-    /// Has a trial be stopped by the server on which it runs.
+    /// Has a trial be stopped by the server on which it runs, for the first reason that is given. False where it runs no
+    /// more.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn stop_trial(&self, trial: &Trial, why: &str) -> Result<(), StoreError> {
+    pub async fn stop_trial(&self, trial: &Trial, why: &str) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        on!(tx, c => sqlx::query("UPDATE check_trials SET stop_why = coalesce(stop_why, $3) WHERE project_id = $1 AND id = $2")
-            .bind(trial.project_id).bind(trial.id).bind(crate::clean(why)).execute(c).await.rows())?;
+        let done = on!(tx, c => sqlx::query(
+            "UPDATE check_trials SET stop_why = coalesce(stop_why, $3)
+             WHERE project_id = $1 AND id = $2 AND status = $4")
+            .bind(trial.project_id).bind(trial.id).bind(crate::clean(why)).bind(TrialStatus::Running)
+            .execute(c).await.rows())?;
+        if done != 1 {
+            return Ok(false);
+        }
         tx.note(Note::new(AuditAction::StopChecks).on(AuditObject::Project, trial.project_id).with("trial", trial.id));
-        self.commit(tx).await
+        self.commit(tx).await?;
+        Ok(true)
     }
 
     /// Why a trial is to stop, if somebody wishes that.

@@ -1,10 +1,11 @@
 //! Backups: everything that a team has, at a place outside of the server, and back from there.
 //!
-//! A backup is a folder of parts at its destination, or objects that are named like such files: the rows of the database, as all of them were at one moment, and then a
-//! pack of each repository. The rows come first, so that what they name is in git by the time that git is read: commits only
-//! come to be, and those of which the last ref goes are named by the rows and taken as well. A list of what a restore must
-//! find is a part, too; the manifest, which names every part with its digest, is written last. What has no manifest is no
-//! backup. Key-encryption keys are in none: secrets stay sealed as they are.
+//! A backup is a folder of parts at its destination, or objects that are named like such files: the rows of the
+//! database, as all of them were at one moment, and then a pack of each repository. The rows come first, so that what
+//! they name is in git by the time that git is read: commits only come to be, and those of which the last ref goes are
+//! named by the rows and taken as well. A list of what a restore must find is a part, too; the manifest, which names
+//! every part with its digest, is written last. What has no manifest is no backup. Key-encryption keys are in none:
+//! secrets stay sealed as they are.
 
 mod bucket;
 mod error;

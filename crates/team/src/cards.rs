@@ -19,6 +19,8 @@ pub(crate) const MESSAGE: usize = 100_000;
 const MODEL: usize = 100;
 /// Characters of a title that is made from the description.
 const MADE_TITLE: usize = 80;
+/// Bytes of a description that are read for a title.
+const READ_FOR_TITLE: usize = 4_000;
 /// Names that are tried for a branch before giving up.
 const BRANCHES: usize = 100;
 
@@ -323,7 +325,8 @@ fn branch(name: Option<String>) -> Result<Option<String>, TeamError> {
 
 /// A title made of a description: its first line without Markdown's marks, as nothing draws them in a title, cut at a word.
 pub(crate) fn title_of(description: &str) -> String {
-    let plain = plain(description);
+    let description = description.trim_start();
+    let plain = plain(&description[..description.floor_char_boundary(READ_FOR_TITLE)]);
     let first = plain.lines().map(str::trim).find(|line| !line.is_empty());
     let first: String = first.unwrap_or("A feature").chars().filter(|c| !c.is_control()).collect();
     if first.chars().count() <= MADE_TITLE {
@@ -368,6 +371,10 @@ mod tests {
         let long = title_of(&"word ".repeat(60));
         assert!(long.ends_with("word…") && long.chars().count() <= MADE_TITLE + 1, "{long}");
         assert!(title_of(&"é".repeat(200)).ends_with('…'));
+        // Its beginning alone is read.
+        assert_eq!(title_of(&format!("{}late", "---\n".repeat(READ_FOR_TITLE))), "A feature");
+        assert_eq!(title_of(&format!("{}late", "\n".repeat(READ_FOR_TITLE))), "late");
+        assert!(title_of(&format!("{}x{}", "[".repeat(30_000), "]()".repeat(20_000))).starts_with("[[["));
     }
 
     #[test]

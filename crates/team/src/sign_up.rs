@@ -258,8 +258,8 @@ impl Team {
     /// Invites somebody, by mail too if `by_mail`. Returns the code, which is shown once and stored hashed.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`] for a bad address; [`TeamError::Conflict`] `mail-off`; the store's errors for a role above the inviter's own and for the
-    /// address of a member.
+    /// [`TeamError::Invalid`] for a bad address; [`TeamError::Conflict`] `mail-off`; the store's errors for a role
+    /// above the inviter's own and for the address of a member.
     pub async fn invite(
         &self,
         inviter: &Member,
@@ -299,8 +299,8 @@ impl Team {
     }
 }
 
-/// Makes the first account without a password, for an operator at the machine: its member is the owner, and sets one by a link. So
-/// nobody else comes first while the server is new.
+/// Makes the first account without a password, for an operator at the machine: its member is the owner, and sets one by
+/// a link. So nobody else comes first while the server is new.
 ///
 /// # Errors
 /// [`TeamError::AlreadySetUp`] when there is a member; [`TeamError::Invalid`] for a bad address or name.

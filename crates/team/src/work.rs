@@ -122,11 +122,12 @@ impl Team {
         // Or it would be taken up as soon as what it is built on is merged, in the middle of this.
         let hand = self.store.take_merge_in_hand(id).await?;
         let done = self.merge_by_hand(member, (&feature, &run), (&project, &repo), &Work { base, head }, message).await;
-        // Of what conflicts it is said what to do; nobody's agent does it unasked.
-        if let (Some(hand), Err(error)) = (hand, &done)
-            && !matches!(error, TeamError::MergeConflict { .. })
-        {
-            self.store.leave_merge(hand).await?;
+        if let (Some(hand), Err(error)) = (hand, &done) {
+            match error {
+                // Of what conflicts it is said what to do; nobody's agent does it unasked.
+                TeamError::MergeConflict { .. } => self.store.merge_no_later(hand).await?,
+                _ => self.store.leave_merge(hand).await?,
+            }
         }
         done
     }

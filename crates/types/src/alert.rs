@@ -25,7 +25,8 @@ pub const SILENT: Duration = Duration::minutes(10);
 /// Minutes for which an alert can be silenced at most: thirty days. Who wants never to hear of something raises its threshold.
 pub const MOST_SILENCE: i64 = 30 * 24 * 60;
 
-/// Hours that a backup may be late.
+/// Hours between two backups, where nothing else is said, and such that one may be late.
+const DAY: i64 = 24;
 const LATE: i64 = 2;
 
 text_enum! {
@@ -206,8 +207,8 @@ pub struct Thresholds {
     pub database_millis: Threshold,
     /// Seconds since what carries hints between servers was lost.
     pub bus_seconds: Threshold,
-    /// Hours since the latest good backup.
-    pub backup_hours: Threshold,
+    /// Hours since the latest good backup. Without, they follow from how often one is made; what is shown holds.
+    pub backup_hours: Option<Threshold>,
     /// Minutes since the clean-up came through.
     pub clean_up_minutes: Threshold,
     /// Hours since mails come no further.
@@ -229,8 +230,7 @@ impl Default for Thresholds {
             database_millis: from(500, 2_000),
             // It is looked for again within seconds. Work goes on without it, by slower ways, so that it is never urgent.
             bus_seconds: from(60, 600),
-            // A backup a day, and some hours for one that is late; critical when a second one is missing too.
-            backup_hours: from(24 + LATE, 48 + LATE),
+            backup_hours: None,
             // It comes every half hour: four times missed, and a whole day.
             clean_up_minutes: from(120, 1_440),
             // The tries of a first hour are for what passes. It is given up after a day.
@@ -239,6 +239,12 @@ impl Default for Thresholds {
             certificate_days: from(14, 3),
         }
     }
+}
+
+/// The age of backups where one is made so often: some hours for one that is late; critical when a second one is missing
+/// too.
+const fn backups_every(hours: i64) -> Threshold {
+    from(hours + LATE, 2 * hours + LATE)
 }
 
 /// A threshold that cannot be.
@@ -254,27 +260,34 @@ pub struct BadThreshold {
 impl Thresholds {
     /// The thresholds of a kind. Where there is no figure, 1 is a warning and 2 is critical.
     pub const fn of(&self, kind: AlertKind) -> Threshold {
-        match kind {
+        match self.set(kind) {
+            Some(threshold) => threshold,
+            None => backups_every(DAY),
+        }
+    }
+
+    /// The same; nothing where it follows from something else.
+    pub const fn set(&self, kind: AlertKind) -> Option<Threshold> {
+        Some(match kind {
+            AlertKind::BackupOld => return self.backup_hours,
             AlertKind::Memory => self.memory,
             AlertKind::Disk | AlertKind::DiskFiles | AlertKind::LogDisk => self.disk,
             AlertKind::ActiveAgents => self.active_agents,
             AlertKind::ApiFailures => self.api_failures,
             AlertKind::DatabaseSlow => self.database_millis,
             AlertKind::BusLost => self.bus_seconds,
-            AlertKind::BackupOld => self.backup_hours,
             AlertKind::CleanUpStuck => self.clean_up_minutes,
             AlertKind::MailStuck => self.mail_hours,
             AlertKind::CertificateEnds => self.certificate_days,
             AlertKind::KeyRefused | AlertKind::SandboxUnusable => from(1, 2),
-        }
+        })
     }
 
-    /// The same with the age of backups as it follows from how often one is made, unless somebody set other figures than the usual ones.
+    /// The same with the age of backups, where nobody set it, as it follows from how often one is made.
     #[must_use]
     pub fn with_backups_every(self, rhythm: Option<Rhythm>) -> Self {
-        let Some(rhythm) = rhythm.filter(|_| self.backup_hours == Self::default().backup_hours) else { return self };
-        let every = rhythm.span().num_hours();
-        Self { backup_hours: from(every + LATE, 2 * every + LATE), ..self }
+        let every = rhythm.map_or(DAY, |rhythm| rhythm.span().num_hours());
+        Self { backup_hours: self.backup_hours.or(Some(backups_every(every))), ..self }
     }
 
     /// Whether they can be.
@@ -289,7 +302,7 @@ impl Thresholds {
             (("apiFailures.warning", "apiFailures.critical"), self.api_failures, 1_000_000, false),
             (("databaseMillis.warning", "databaseMillis.critical"), self.database_millis, 600_000, false),
             (("busSeconds.warning", "busSeconds.critical"), self.bus_seconds, 1_000_000, false),
-            (("backupHours.warning", "backupHours.critical"), self.backup_hours, 100_000, false),
+            (("backupHours.warning", "backupHours.critical"), self.of(AlertKind::BackupOld), 100_000, false),
             (("cleanUpMinutes.warning", "cleanUpMinutes.critical"), self.clean_up_minutes, 1_000_000, false),
             (("mailHours.warning", "mailHours.critical"), self.mail_hours, 1_000, false),
             (("certificateDays.warning", "certificateDays.critical"), self.certificate_days, 1_000, true),

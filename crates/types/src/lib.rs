@@ -37,6 +37,7 @@ pub mod reading;
 pub mod report;
 pub mod retention;
 pub mod rights;
+pub mod room;
 pub mod run;
 pub mod sample;
 pub mod schedule;

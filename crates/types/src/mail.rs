@@ -36,6 +36,16 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// Why a mail was given up.
+    pub enum WhyGivenUp {
+        /// The mail server refused it for good, or it could not be written.
+        Refused = "refused",
+        /// It was tried for as long as mails are.
+        OutOfTime = "out-of-time",
+    }
+}
+
 /// A mail in the outbox, as admins see it: never what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::room::Room;
 use crate::text_enum::text_enum;
 use crate::{DateTime, NodeId};
 
@@ -33,33 +34,16 @@ impl Used {
         self.total > 0 && i128::from(self.used) * 100 >= i128::from(self.total) * i128::from(percent.abs())
     }
 
+    /// So many are left.
+    pub fn left(self) -> u64 {
+        u64::try_from(self.total.saturating_sub(self.used)).unwrap_or_default()
+    }
+
     /// The same when so many less are used.
     #[must_use]
     pub fn without(self, many: u64) -> Self {
         let many = i64::try_from(many).unwrap_or(i64::MAX);
         Self { used: self.used.saturating_sub(many).max(0), ..self }
-    }
-}
-
-/// What a file system has of what it can run out of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    /// Bytes.
-    pub bytes: Used,
-    /// Places for files, each file and folder one; nothing where they are made as they are needed.
-    pub files: Option<Used>,
-}
-
-impl Room {
-    /// Whether so many percent of either are used, or more.
-    pub fn is_over(self, percent: i64) -> bool {
-        self.bytes.is_over(percent) || self.files.is_some_and(|files| files.is_over(percent))
-    }
-
-    /// The same when so many bytes, in so many files, are gone from it.
-    #[must_use]
-    pub fn without(self, bytes: u64, files: u64) -> Self {
-        Self { bytes: self.bytes.without(bytes), files: self.files.map(|of| of.without(files)) }
     }
 }
 
@@ -154,16 +138,6 @@ mod tests {
         assert!(Used { used: 3, total: 4 }.is_over(75) && !Used { used: 74, total: 100 }.is_over(75));
         assert!(!Used { used: 5, total: 0 }.is_over(1), "a disk that cannot be measured is not over");
         assert_eq!(Used { used: 3, total: 4 }.without(5).used, 0);
-    }
-
-    #[test]
-    fn a_disk_is_over_by_its_bytes_or_by_its_files() {
-        let of = |bytes, files: Option<i64>| Room {
-            bytes: Used { used: bytes, total: 100 },
-            files: files.map(|used| Used { used, total: 1_000 }),
-        };
-        assert!(of(75, None).is_over(75) && of(10, Some(750)).is_over(75));
-        assert!(!of(74, Some(749)).is_over(75) && !of(74, None).is_over(75));
-        assert_eq!(of(75, Some(750)).without(5, 50), of(70, Some(700)));
+        assert_eq!((Used { used: 3, total: 4 }.left(), Used { used: 5, total: 4 }.left()), (1, 0));
     }
 }

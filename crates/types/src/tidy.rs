@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::feature::FeatureKind;
-use crate::reading::Room;
 use crate::retention::{Retention, days};
+use crate::room::Room;
 use crate::run::RunStatus;
 use crate::text_enum::text_enum;
 use crate::{DateTime, MemberId, ProjectId, RunId};

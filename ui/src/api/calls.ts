@@ -1,4 +1,4 @@
-import { body, client, path, send } from "./client";
+import { all, body, client, path, send } from "./client";
 import type {
   AskForecast,
   Asking,
@@ -23,7 +23,6 @@ import type {
   ProjectListItem,
   ProjectSource,
   ProviderKind,
-  ReportSettings,
   Retention,
   RunHistoryEvent,
   SamplesAsked,
@@ -42,18 +41,6 @@ const MOST = 500;
 const AUDIT_PAGE = 100;
 const NOTIFICATIONS_PAGE = 30;
 const ALERTS_PAGE = 50;
-
-/** Reads every page of a list. */
-async function all<T>(page: (after: string | undefined) => Promise<{ items: T[]; next: string | null }>) {
-  const items: T[] = [];
-  let after: string | undefined;
-  do {
-    const { items: more, next } = await page(after);
-    items.push(...more);
-    after = next ?? undefined;
-  } while (after !== undefined);
-  return items;
-}
 
 /** Leaves out what is not there, so that it is not sent as an empty value. */
 function given<T extends Record<string, unknown>>(query: T): { [K in keyof T]: NonNullable<T[K]> } {
@@ -298,8 +285,6 @@ export const api = {
     ),
   readReport: (id: string) => body(client.POST("/api/reports/{id}/read", path(id))),
   reportSettings: () => body(client.GET("/api/report-settings")),
-  putReportSettings: (settings: ReportSettings) =>
-    body(client.PUT("/api/report-settings", { body: settings })),
   stopAll: () => body(client.POST("/api/agents/stop-all")),
   archiveProject: (id: string) => body(client.DELETE("/api/projects/{id}", path(id))),
   retryProject: (id: string) => body(client.POST("/api/projects/{id}/retry", path(id))),
@@ -396,9 +381,7 @@ export const api = {
     body(client.POST("/api/runs/{id}/services/{name}/stop", { params: { path: { id, name } } })),
   openPreview: (id: string, name: string) =>
     body(client.POST("/api/runs/{id}/services/{name}/preview", { params: { path: { id, name } } })),
-  rateLimits: (signal?: AbortSignal) => body(client.GET("/api/rate-limits", { signal: signal ?? null })),
   backups: (signal?: AbortSignal) => body(client.GET("/api/operation/backups", { signal: signal ?? null })),
-  makeBackup: () => body(client.POST("/api/operation/backups")),
   openAlerts: async (signal?: AbortSignal) =>
     (
       await body(
@@ -423,8 +406,6 @@ export const api = {
   strain: (signal?: AbortSignal) => body(client.GET("/api/strain", { signal: signal ?? null })),
   sandbox: (signal?: AbortSignal) => body(client.GET("/api/sandbox", { signal: signal ?? null })),
   disk: (signal?: AbortSignal) => body(client.GET("/api/operation/disk", { signal: signal ?? null })),
-  tidyNow: () => body(client.POST("/api/operation/tidy")),
-  removeOrphans: (paths: string[]) => body(client.POST("/api/operation/orphans/remove", { body: { paths } })),
   retention: () => body(client.GET("/api/settings/retention")),
   changeRetention: (change: Partial<Retention>) =>
     body(client.PATCH("/api/settings/retention", { body: change as Retention })),

@@ -80,3 +80,17 @@ export async function body<T>(answer: Promise<{ data?: T }>): Promise<T> {
 
 /** That a route is about this thing. */
 export const path = (id: string) => ({ params: { path: { id } } });
+
+/** Reads every page of a list. */
+export async function all<T>(
+  page: (after: string | undefined) => Promise<{ items: T[]; next: string | null }>,
+): Promise<T[]> {
+  const items: T[] = [];
+  let after: string | undefined;
+  do {
+    const { items: more, next } = await page(after);
+    items.push(...more);
+    after = next ?? undefined;
+  } while (after !== undefined);
+  return items;
+}

@@ -2270,8 +2270,9 @@ export type paths = {
         get?: never;
         put?: never;
         /**
-         * Removes from the disk of the server that answers what nothing in the database belongs to. That cannot be taken back: see to
-         *     it that the server was started with its own database. For admins who have proved lately who they are.
+         * Removes from the disk of the server that answers what nothing in the database belongs to. That cannot be taken back:
+         *     see to it that the server was started with its own database. What cannot be removed keeps nothing else from going.
+         *     For admins who have proved lately who they are.
          */
         post: operations["remove_orphans"];
         delete?: never;
@@ -3051,11 +3052,11 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Shows from which figure on alerts are raised. For admins. */
+        /** Shows from which figure on alerts are raised, also where that follows from something else. For admins. */
         get: operations["get_thresholds"];
         /**
          * Sets from which figure on alerts are raised; what is absent is as at first. It holds from the next reading on, within
-         *     seconds. For admins.
+         *     seconds. Figures that follow from something else, and are sent as they were shown, still do. For admins.
          */
         put: operations["put_thresholds"];
         post?: never;
@@ -4308,7 +4309,10 @@ export type components = {
         BackupsView: {
             /** @description Where they go; nothing where the operator named no place. */
             destination: string | null;
-            /** @description Those before them that are there and not sound, the latest first, 50 at most. */
+            /**
+             * @description Those before them that are there and not sound, the latest first, 50 at most: where they go, if the operator
+             *     named a place.
+             */
             earlierUnsound: components["schemas"]["Backup"][];
             /** @description The latest backups and tries, the latest first, 50 at most. */
             items: components["schemas"]["Backup"][];
@@ -8453,6 +8457,13 @@ export type components = {
              */
             port: number;
         };
+        /** @description What could not be removed. */
+        RefusedOrphan: {
+            /** @description Its path. */
+            path: string;
+            /** @description Why it stays. */
+            why: string;
+        };
         /** @description A member to be. */
         Register: {
             /** @description The e-mail address, by which the member signs in. */
@@ -8500,6 +8511,8 @@ export type components = {
         };
         /** @description What was removed. */
         RemovedOrphans: {
+            /** @description What was not, though the rest was. */
+            refused: components["schemas"]["RefusedOrphan"][];
             /** @description Their paths. */
             removed: string[];
         };
@@ -10268,14 +10281,8 @@ export type components = {
              *     }
              */
             apiFailures: components["schemas"]["Threshold"];
-            /**
-             * @description Hours since the latest good backup.
-             * @default {
-             *       "critical": 50,
-             *       "warning": 26
-             *     }
-             */
-            backupHours: components["schemas"]["Threshold"];
+            /** @default null */
+            backupHours: components["schemas"]["Threshold"] | null;
             /**
              * @description Seconds since what carries hints between servers was lost.
              * @default {
@@ -11358,6 +11365,7 @@ export type Reason = components['schemas']['Reason'];
 export type RecordsGoing = components['schemas']['RecordsGoing'];
 export type RecoveryCodes = components['schemas']['RecoveryCodes'];
 export type RefusedHost = components['schemas']['RefusedHost'];
+export type RefusedOrphan = components['schemas']['RefusedOrphan'];
 export type Register = components['schemas']['Register'];
 export type RejectLearning = components['schemas']['RejectLearning'];
 export type RejectPlan = components['schemas']['RejectPlan'];

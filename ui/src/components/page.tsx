@@ -59,7 +59,12 @@ export function Section({
       className="border-line border-t py-7 first:border-0 first:pt-0"
     >
       <div className="mb-4">
-        <h2 id={id ? `${id}-title` : undefined} className="font-semibold text-lg">
+        <h2
+          id={id ? `${id}-title` : undefined}
+          // The focus may come here from what is gone.
+          tabIndex={-1}
+          className="font-semibold text-lg outline-none"
+        >
           {title}
         </h2>
         {lead && <p className="mt-0.5 text-muted text-sm">{lead}</p>}

@@ -117,6 +117,11 @@ export function shortCount(value: number): string {
   return compact.format(value);
 }
 
+/** A share as people write it here: `78 %`, `0.5 %`. */
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+}
+
 /** `1 file`, `2 files`. */
 export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;

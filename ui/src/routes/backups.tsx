@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Archive, DatabaseBackup, ShieldAlert, ShieldCheck } from "lucide-react";
-import { api } from "@/api/calls";
+import { body, client as http } from "@/api/client";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { queries } from "@/api/queries";
@@ -12,7 +12,7 @@ import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { WithCode } from "@/components/with-code";
-import { problemOf, standing, underWay } from "@/features/backups/state";
+import { changesSoon, problemOf, standing, underWay } from "@/features/backups/state";
 import { words } from "@/features/backups/strings";
 import { OperationPage } from "@/features/operation/page";
 import { cn } from "@/lib/cn";
@@ -25,10 +25,11 @@ export default function BackupsPage() {
   const view = useQuery({
     ...queries.backups(),
     // Nobody tells of its end; whoever waits for it looks here.
-    refetchInterval: (query) => (query.state.data && underWay(query.state.data) ? 1_500 : 30_000),
+    refetchInterval: (query) =>
+      query.state.data && changesSoon(query.state.data, Date.now()) ? 1_500 : 30_000,
   });
   const make = useMutation({
-    mutationFn: () => api.makeBackup(),
+    mutationFn: () => body(http.POST("/api/operation/backups")),
     onSettled: () => client.invalidateQueries({ queryKey: keys.backups }),
   });
   const busy = view.data !== undefined && underWay(view.data);

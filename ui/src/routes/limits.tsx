@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Gauge } from "lucide-react";
-import { api } from "@/api/calls";
+import { body, client } from "@/api/client";
 import { keys } from "@/api/keys";
 import { Empty, ErrorState } from "@/components/state";
 import { Skeleton } from "@/components/ui/skeleton";
@@ -13,7 +13,7 @@ import { exactTime } from "@/lib/format";
 export default function LimitsPage() {
   const limits = useQuery({
     queryKey: keys.rateLimits,
-    queryFn: ({ signal }) => api.rateLimits(signal),
+    queryFn: ({ signal }) => body(client.GET("/api/rate-limits", { signal })),
     refetchInterval: 1_500,
     staleTime: 0,
     gcTime: 0,

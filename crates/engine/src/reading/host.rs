@@ -1,11 +1,12 @@
 //! What the host says of itself.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use guildhall_sandbox::{MemoryBound, memory_bound};
-use guildhall_types::reading::{Disk, DiskRole, Room, Used};
-use rustix::fs::StatVfs;
+use guildhall_sandbox::{MemoryBound, least_memory, memory_bound};
+use guildhall_types::reading::{Disk, DiskRole, Used};
+
+use super::disks::disks_and_log;
 
 /// What the host says of itself; what it does not say is absent.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,17 +24,18 @@ pub(super) fn look(folders: &[(DiskRole, PathBuf)]) -> Host {
     Host {
         memory: fuller(of_machine(&text("/proc/meminfo")), memory_bound()),
         process_memory: kib(&text("/proc/self/status"), "VmRSS"),
-        disks: disks(folders),
+        disks: disks_and_log(folders),
         processors: std::thread::available_parallelism().map_or(1, |many| i64::try_from(many.get()).unwrap_or(1)),
         load: load(&text("/proc/loadavg")),
     }
 }
 
-/// Bytes of memory that there are: of the group that bounds the server, where that has less than the machine. Blocks, briefly.
+/// Bytes of memory that there are: of the smallest of the groups that bound the server, where that has less than the
+/// machine. Blocks, briefly.
 pub(crate) fn whole_memory() -> Option<u64> {
     let machine = of_machine(&fs::read_to_string("/proc/meminfo").unwrap_or_default());
     let machine = machine.and_then(|machine| u64::try_from(machine.total).ok());
-    machine.into_iter().chain(memory_bound().map(|bound| bound.most)).min()
+    machine.into_iter().chain(least_memory()).min()
 }
 
 /// Bytes from a line such as `MemTotal:  24684084 kB`.
@@ -64,67 +66,6 @@ fn fuller(machine: Option<Used>, bound: Option<MemoryBound>) -> Option<Used> {
 /// The first of the three averages.
 fn load(loadavg: &str) -> Option<f64> {
     loadavg.split_whitespace().next()?.parse().ok()
-}
-
-/// What there is in the file system that holds a folder, or will when it is made, as `df` tells it: what is kept back for root
-/// nobody else can use, so it counts neither as used nor as there.
-pub(crate) fn room(folder: &Path) -> Option<Room> {
-    folder.ancestors().find_map(|at| rustix::fs::statvfs(at).ok()).map(|found| room_in(&found))
-}
-
-fn room_in(found: &StatVfs) -> Room {
-    let of = |all: u64, free: u64, usable: u64, each: u64| {
-        let whole = |many: u64| i64::try_from(many.saturating_mul(each)).unwrap_or(i64::MAX);
-        let used = whole(all.saturating_sub(free));
-        Used { used, total: used.saturating_add(whole(usable)) }
-    };
-    Room {
-        bytes: of(found.f_blocks, found.f_bfree, found.f_bavail, found.f_frsize),
-        // None where places are made as they are needed.
-        files: (found.f_files > 0).then(|| of(found.f_files, found.f_ffree, found.f_favail, 1)),
-    }
-}
-
-/// The file systems that hold these folders, each once, and the log.
-fn disks(folders: &[(DiskRole, PathBuf)]) -> Vec<Disk> {
-    let mut all: Vec<(u64, Disk)> = Vec::new();
-    let mut put = |device: u64, role: DiskRole, path: &Path, room: Room| {
-        let known = all.iter_mut().find(|(known, _)| *known == device);
-        match known {
-            Some((_, disk)) if disk.holds.contains(&role) => {}
-            Some((_, disk)) => disk.holds.push(role),
-            None => {
-                let Room { bytes, files } = room;
-                all.push((device, Disk { holds: vec![role], path: path.display().to_string(), bytes, files }));
-            }
-        }
-    };
-    for (role, folder) in folders {
-        if let (Some(device), Some(room)) = (device(folder), room(folder)) {
-            put(device, *role, folder, room);
-        }
-    }
-    if let Some((device, path, room)) = log() {
-        put(device, DiskRole::Log, &path, room);
-    }
-    all.into_iter().map(|(_, disk)| disk).collect()
-}
-
-/// Where the log goes, if that is a file.
-fn log() -> Option<(u64, PathBuf, Room)> {
-    let log = std::io::stderr();
-    let file = rustix::fs::fstat(&log).ok()?;
-    if !rustix::fs::FileType::from_raw_mode(file.st_mode).is_file() {
-        return None;
-    }
-    let room = room_in(&rustix::fs::fstatvfs(&log).ok()?);
-    let path = fs::read_link("/proc/self/fd/2").unwrap_or_else(|_| PathBuf::from("the log"));
-    Some((file.st_dev, path, room))
-}
-
-/// Which file system holds a folder, or will when it is made.
-fn device(folder: &Path) -> Option<u64> {
-    folder.ancestors().find_map(|at| rustix::fs::stat(at).ok()).map(|found| found.st_dev)
 }
 
 #[cfg(test)]
@@ -161,29 +102,7 @@ mod tests {
         let memory = host.memory.unwrap();
         assert!(0 < memory.used && memory.used < memory.total, "{host:?}");
         assert!(host.process_memory.is_some_and(|bytes| bytes > 1_000_000), "{host:?}");
-        let found = host.disks[0].bytes;
-        assert!(0 < found.used && found.used <= found.total, "{host:?}");
+        assert_eq!((host.disks[0].role(), host.disks[0].path.as_str()), (DiskRole::Data, "/tmp"));
         assert!(host.processors > 0 && host.load.is_some_and(|load| load >= 0.0), "{host:?}");
-        // One that is made later lies where what is above it lies.
-        let total = |path: &str| room(Path::new(path)).map(|room| room.bytes.total);
-        assert_eq!(total("/nowhere/at/all"), total("/"));
-
-        // Each disk is told once, with all that lies there.
-        let folder = |role, path: &str| (role, PathBuf::from(path));
-        let (worktrees, kernels) = (folder(DiskRole::Worktrees, "/tmp"), folder(DiskRole::Repositories, "/proc"));
-        let mut all = disks(&[data, worktrees, kernels]);
-        all.retain(|disk| disk.role() != DiskRole::Log);
-        assert_eq!((all.len(), all[0].path.as_str(), all[1].path.as_str()), (2, "/tmp", "/proc"));
-        assert!(all[0].holds.starts_with(&[DiskRole::Data, DiskRole::Worktrees]), "{all:?}");
-        assert_eq!((all[1].role(), all[1].bytes.share()), (DiskRole::Repositories, 0.0));
-    }
-
-    #[test]
-    fn a_file_system_without_places_for_files_has_none_to_run_out_of() {
-        let mut found = rustix::fs::statvfs("/").unwrap();
-        (found.f_files, found.f_ffree, found.f_favail) = (1_000, 100, 60);
-        assert_eq!(room_in(&found).files, Some(Used { used: 900, total: 960 }));
-        (found.f_files, found.f_ffree, found.f_favail) = (0, 0, 0);
-        assert_eq!(room_in(&found).files, None);
     }
 }

@@ -9,12 +9,13 @@ use guildhall_team::{Places, RETENTION};
 use guildhall_types::feature::FeatureKind;
 use guildhall_types::retention::Retention;
 use guildhall_types::run::Run;
-use guildhall_types::tidy::{TidyReason, caches_to_go, repository_goes, worktrees_to_go};
+use guildhall_types::tidy::{TidyReason, WorktreeFacts, caches_to_go, repository_goes, worktrees_to_go};
 use guildhall_types::{Clock, ProjectId, RunId};
 
+use super::look::Held;
 use crate::Engine;
 use crate::problems::{Trouble, chain};
-use crate::reading::host;
+use crate::reading::disks;
 
 /// What a clean-up did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,11 +94,13 @@ impl Broom {
 
     async fn try_worktrees(&self, measured: bool, swept: &mut Swept) -> Result<(), Trouble> {
         let rules = self.rules().await?;
-        let disk = || host::room(&self.places.worktrees).filter(|_| measured);
+        let disk = || disks::room(&self.places.worktrees).filter(|_| measured);
         // What they take is asked for only where it matters.
         let full = disk().is_some_and(|disk| rules.disk_percent.is_some_and(|percent| disk.is_over(percent)));
         let held = self.held(full).await?;
-        let facts: Vec<_> = held.iter().map(|one| one.facts.clone()).collect();
+        // What could not be saved is tried again when all is looked at.
+        let of = |one: &Held| WorktreeFacts { unsaved: one.facts.unsaved && !measured, ..one.facts.clone() };
+        let facts: Vec<_> = held.iter().map(of).collect();
         for going in worktrees_to_go(&facts, disk(), &rules, self.clock.now()) {
             let Some(one) = held.iter().find(|one| one.facts.run == going.run_id) else { continue };
             // What others took away meanwhile makes room, too.
@@ -160,16 +163,12 @@ impl Broom {
         let Some(worktree) = repo.worktree(&id.to_string(), &folder)? else {
             return self.remove_unknown(&folder).await;
         };
-        let saved = self.save(&repo, &worktree, run, over).await;
-        let forgone = given_up && matches!(saved, Err(Trouble::TooLarge { .. } | Trouble::TooMany(_)));
-        if let Err(error) = saved
-            && !forgone
-        {
-            if let Some(engine) = &self.engine {
-                engine.0.tidying.state().unsaved.insert(id, chain(&error));
-            }
-            return Err(error);
+        let saved = self.save(&repo, &worktree, run, over, given_up).await;
+        if let Some(engine) = &self.engine {
+            let why = saved.as_ref().err().map(|error| chain(error));
+            engine.0.tidying.state().tried(id, why, self.clock.now());
         }
+        saved?;
         repo.remove_worktree(&worktree).await?;
         // Nothing was made in it, so that its branch says nothing.
         let nothing = run.head_commit == run.base_commit || run.head_commit.is_none();
@@ -179,18 +178,35 @@ impl Broom {
         Ok(true)
     }
 
-    /// Puts what a worktree holds beside its work on a ref of its own: for good of what is over, anything else so that it comes
-    /// back. What cannot all be kept stays.
-    async fn save(&self, repo: &Repo, worktree: &Worktree, run: &Run, over: bool) -> Result<(), Trouble> {
+    /// Puts what a worktree holds beside its work on a ref of its own: for good of what is over, anything else so that
+    /// it comes back. What cannot all be kept stays, unless it is given up: then as much is kept as can be. The work
+    /// itself never is.
+    async fn save(
+        &self,
+        repo: &Repo,
+        worktree: &Worktree,
+        run: &Run,
+        over: bool,
+        given_up: bool,
+    ) -> Result<(), Trouble> {
         let Some(base) = run.base_commit.as_ref().filter(|_| worktree.tree().is_dir()) else { return Ok(()) };
         let head = Oid::parse(run.head_commit.as_ref().unwrap_or(base))?;
         let name = run.id.to_string();
         repo.take_snapshots(&name, &head).await?;
         let leaving = if over { Leaving::ForGood } else { Leaving::ForAWhile };
-        all_kept(&repo.lay_aside(worktree, &head, &author(), leaving, self.clock.now()).await?)
+        let laid = repo.lay_aside(worktree, &head, &author(), leaving, self.clock.now()).await;
+        match laid.map_err(Trouble::from).and_then(|left_out| all_kept(&left_out)) {
+            // Whatever is in the way, such as a full disk: room on it is what is wanted.
+            Err(error) if given_up => {
+                tracing::warn!(run = %run.id, why = chain(&error), "not all of a worktree was kept, as an admin wants it");
+                Ok(())
+            }
+            done => done,
+        }
     }
 
-    /// Takes a worktree that is over away though not all of it can be kept, because an admin says so.
+    /// Takes a worktree that is over away though not all of it can be kept, whatever the reason, because an admin says
+    /// so.
     pub(super) async fn give_up(&self, id: RunId) -> Result<bool, Trouble> {
         let Some(place) = self.store.run_place(id).await? else { return Ok(false) };
         let why = if place.deleted { TidyReason::Deleted } else { TidyReason::Over };

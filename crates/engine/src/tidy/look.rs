@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use guildhall_sandbox::{Extent, cached, measured};
+use guildhall_sandbox::{Extent, cached, measured_at};
 use guildhall_store::{KnownProject, RunPlace};
 use guildhall_team::TeamError;
 use guildhall_types::feature::FeatureKind;
@@ -17,7 +17,7 @@ use guildhall_types::{DateTime, MemberId, ProjectId, RunId};
 
 use super::broom::Broom;
 use crate::problems::Trouble;
-use crate::reading::host;
+use crate::reading::disks;
 use crate::stay;
 
 /// Of each kind, so many are shown at most, the largest.
@@ -42,11 +42,6 @@ pub(super) async fn names(folder: &Path) -> Result<Vec<String>, Trouble> {
     Ok(listed.await?)
 }
 
-/// What whatever is at a path takes.
-pub(super) async fn size(path: PathBuf) -> Result<Extent, Trouble> {
-    Ok(tokio::task::spawn_blocking(move || measured(&path)).await?)
-}
-
 impl Broom {
     /// The worktrees on this disk of runs that the store knows; with `measure`, with what each takes.
     pub(super) async fn held(&self, measure: bool) -> Result<Vec<Held>, Trouble> {
@@ -54,10 +49,10 @@ impl Broom {
         for id in names(&self.places.worktrees).await?.iter().filter_map(|name| name.parse::<RunId>().ok()) {
             let Some(place) = self.store.run_place(id).await? else { continue };
             let folder = self.places.run(id);
-            let size = if measure { size(folder.clone()).await? } else { Extent::default() };
+            let size = if measure { self.size(folder.clone()).await? } else { Extent::default() };
             let used = tokio::task::spawn_blocking(move || stay::used_at(&folder)).await?;
             let rested = place.run.ended_at.unwrap_or(place.run.created_at);
-            let unsaved = self.engine.as_ref().and_then(|engine| engine.0.tidying.state().unsaved.get(&id).cloned());
+            let unsaved = self.unsaved(id);
             let facts = WorktreeFacts {
                 run: id,
                 kind: place.kind,
@@ -72,6 +67,18 @@ impl Broom {
             all.push(Held { place, facts, unsaved });
         }
         Ok(all)
+    }
+
+    /// What whatever is at a path takes.
+    pub(super) async fn size(&self, path: PathBuf) -> Result<Extent, Trouble> {
+        let now = self.clock.now().into();
+        Ok(tokio::task::spawn_blocking(move || measured_at(&path, now)).await?)
+    }
+
+    /// Why what a worktree holds could not be put on a ref when that was last tried.
+    pub(super) fn unsaved(&self, run: RunId) -> Option<String> {
+        let engine = self.engine.as_ref()?;
+        engine.0.tidying.state().unsaved.get(&run).map(|one| one.why.clone())
     }
 
     async fn in_use(&self, place: &RunPlace) -> Result<Occupied, Trouble> {
@@ -144,7 +151,7 @@ impl Broom {
 
     pub(super) async fn report(&self) -> Result<DiskReport, Trouble> {
         let (now, rules) = (self.clock.now(), self.rules().await?);
-        let disk = host::room(&self.places.worktrees);
+        let disk = disks::room(&self.places.worktrees);
         let held = self.held(true).await?;
         let facts: Vec<_> = held.iter().map(|one| one.facts.clone()).collect();
         let caches = self.caches().await?;
@@ -169,7 +176,7 @@ impl Broom {
             if !path.exists() {
                 continue;
             }
-            let bytes = size(path).await?.bytes;
+            let bytes = self.size(path).await?.bytes;
             let worktrees = held.iter().filter(|one| one.place.run.project_id == project.id).count();
             if repository_goes(project.archived_at, worktrees, &rules, now) {
                 plan.repositories.push(RepositoryGoing { project_id: project.id, name: project.name.clone(), bytes });

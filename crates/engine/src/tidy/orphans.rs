@@ -16,13 +16,35 @@ use guildhall_types::tidy::{Orphan, OrphanKind};
 use guildhall_types::{DateTime, ProjectId, RunId};
 
 use super::broom::{Broom, Swept, all_kept, author};
-use super::look::{is_over, names, size};
+use super::look::{is_over, names};
 use crate::problems::{Trouble, chain};
 
 /// What is younger may belong to something that is just being made, or to a database that was put in place a moment ago.
 const YOUNG: Duration = Duration::days(7);
 /// What a server was making that died; none takes so long.
 const HALF: Duration = Duration::days(1);
+
+/// What became of what an admin named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// The paths of what went.
+    pub gone: Vec<String>,
+    /// The paths of what did not, and why.
+    pub refused: Vec<(String, String)>,
+}
+
+impl Removed {
+    fn note(&mut self, path: &str, done: Result<(), Trouble>) {
+        match done {
+            Ok(()) => self.gone.push(path.to_owned()),
+            Err(error) => {
+                let why = chain(&error);
+                tracing::warn!(path, why, "what an admin named could not be removed");
+                self.refused.push((path.to_owned(), why));
+            }
+        }
+    }
+}
 
 impl Broom {
     /// What belongs to nothing in the database; with `measure`, with what each takes.
@@ -50,17 +72,19 @@ impl Broom {
             // It may have gone meanwhile.
             let Some(changed_at) = changed(at.clone()).await? else { continue };
             // Work in a tree does not touch the folder above it.
-            let size = if measure || kind == OrphanKind::Worktree { size(at).await? } else { Extent::default() };
+            let size = if measure || kind == OrphanKind::Worktree { self.size(at).await? } else { Extent::default() };
             let newest = i64::try_from(size.changed).ok().and_then(|at| DateTime::from_timestamp(at, 0));
             let changed_at = newest.map_or(changed_at, |newest| newest.max(changed_at));
-            all.push(Orphan { kind, path, bytes: size.bytes, changed_at, removable_at: changed_at + YOUNG });
+            let removable_at = changed_at.checked_add_signed(YOUNG).unwrap_or(DateTime::MAX_UTC);
+            all.push(Orphan { kind, path, bytes: size.bytes, changed_at, removable_at });
         }
         Ok(all)
     }
 
-    /// Removes these; what a worktree among them holds is put on a ref first where a repository still knows it. A worktree that is
-    /// over and stays because not all of it can be kept goes as well when it is named.
-    pub(super) async fn remove_orphans(&self, by: &Team, paths: &[String]) -> Result<Vec<String>, TeamError> {
+    /// Removes these; what a worktree among them holds is put on a ref first where a repository still knows it. A
+    /// worktree that is over and stays because not all of it can be kept goes as well when it is named. What cannot be
+    /// removed keeps nothing else from going.
+    pub(super) async fn remove_orphans(&self, by: &Team, paths: &[String]) -> Result<Removed, TeamError> {
         let internal = |error: Trouble| TeamError::internal("looking for what belongs to nothing", error);
         let (all, now) = (self.orphans(false).await.map_err(internal)?, self.clock.now());
         let (mut chosen, mut given_up) = (Vec::new(), Vec::new());
@@ -79,27 +103,31 @@ impl Broom {
             }
             chosen.push(orphan.clone());
         }
-        let mut gone = Vec::new();
+        let mut removed = Removed::default();
         for (path, run) in given_up {
-            by.store.audit(Note::new(AuditAction::RemoveOrphans).on(AuditObject::Disk, path)).await?;
-            let refused = |why: String| TeamError::conflict("not-removed", format!("{path} was not removed: {why}"));
-            match self.give_up(run).await {
-                Ok(true) => tracing::info!(path, "a worktree of which not all could be kept was given up by an admin"),
-                Ok(false) => return Err(refused("somebody works with it again".to_owned())),
-                Err(error) => return Err(refused(chain(&error))),
-            }
-            gone.push(path.clone());
+            removed.note(path, self.give_up_orphan(by, path, run).await);
         }
         for orphan in chosen {
-            let note = Note::new(AuditAction::RemoveOrphans).on(AuditObject::Disk, &orphan.path);
-            by.store.audit(note).await?;
-            self.remove_orphan(&orphan).await.map_err(|error| {
-                TeamError::conflict("not-removed", format!("{} was not removed: {}", orphan.path, chain(&error)))
-            })?;
-            tracing::info!(path = orphan.path, "what belongs to nothing in the database was removed by an admin");
-            gone.push(orphan.path);
+            removed.note(&orphan.path, self.remove_chosen(by, &orphan).await);
         }
-        Ok(gone)
+        Ok(removed)
+    }
+
+    async fn give_up_orphan(&self, by: &Team, path: &str, run: RunId) -> Result<(), Trouble> {
+        let why = self.unsaved(run).unwrap_or_default();
+        by.store.audit(Note::new(AuditAction::RemoveOrphans).on(AuditObject::Disk, path).with("unsaved", why)).await?;
+        match self.give_up(run).await? {
+            true => tracing::info!(path, "a worktree of which not all could be kept was given up by an admin"),
+            false => return Err(Trouble::NoFooting("somebody works with it again".to_owned())),
+        }
+        Ok(())
+    }
+
+    async fn remove_chosen(&self, by: &Team, orphan: &Orphan) -> Result<(), Trouble> {
+        by.store.audit(Note::new(AuditAction::RemoveOrphans).on(AuditObject::Disk, &orphan.path)).await?;
+        self.remove_orphan(orphan).await?;
+        tracing::info!(path = orphan.path, "what belongs to nothing in the database was removed by an admin");
+        Ok(())
     }
 
     /// The run whose worktree this is, if it is over and stays because not all of it can be kept.
@@ -107,7 +135,7 @@ impl Broom {
         let Some(run) = path.strip_prefix("worktrees/").and_then(|name| name.parse::<RunId>().ok()) else {
             return Ok(None);
         };
-        let unsaved = self.engine.as_ref().is_some_and(|engine| engine.0.tidying.state().unsaved.contains_key(&run));
+        let unsaved = self.unsaved(run).is_some();
         let over = self.store.run_place(run).await?.is_some_and(|place| is_over(&place));
         Ok(Some(run).filter(|_| unsaved && over))
     }
@@ -172,10 +200,10 @@ impl Broom {
                         None => continue,
                     },
                 };
-                let there = repo.worktree(&name, &folder)?.filter(|_| !folder.exists());
-                let done = match there {
-                    Some(worktree) => repo.remove_worktree(&worktree).await.map(|()| true),
-                    None => Ok(false),
+                let done = match repo.worktree(&name, &folder) {
+                    Ok(Some(worktree)) if !folder.exists() => repo.remove_worktree(&worktree).await.map(|()| true),
+                    Ok(_) => Ok(false),
+                    Err(error) => Err(error),
                 };
                 drop(turn);
                 if let Some(engine) = &self.engine {

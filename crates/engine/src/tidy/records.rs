@@ -78,7 +78,14 @@ impl Broom {
         let Some(before) = before(self.rules().await?.left_days, self.clock.now()) else { return Ok(()) };
         for project in self.projects().await? {
             let Ok(repo) = Repo::open(&self.places.repository(project.id)) else { continue };
-            for left in repo.all_left().await?.into_iter().filter(|left| left.at < before) {
+            let all = match repo.all_left().await {
+                Ok(all) => all,
+                Err(error) => {
+                    swept.fault(&format!("what is on the refs of {} could not be read", project.name), &error);
+                    continue;
+                }
+            };
+            for left in all.into_iter().filter(|left| left.at < before) {
                 match self.forget_left(&repo, &left).await {
                     Ok(()) => {}
                     Err(error) => swept.fault(&format!("what was left of run {} stays", left.run), &error),

@@ -13,6 +13,7 @@ mod hub;
 mod leaks;
 mod limits;
 mod mcp;
+mod merged_later;
 mod morning;
 mod network;
 mod night;

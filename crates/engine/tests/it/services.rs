@@ -376,7 +376,7 @@ async fn what_an_admin_looks_at_with_keeps_nothing_among_the_admins_own_caches_a
     // A server that does not run a trial leaves word for the one that does.
     let trial = Some(vec!["sleep 86392".to_owned()]);
     let begun = hall.engine.try_checks(&hall.team, hall.anna.id, project.id, trial, None, None).await.unwrap();
-    hall.team.store.stop_trial(&begun, "Olga stopped it.").await.unwrap();
+    assert!(hall.team.store.stop_trial(&begun, "Olga stopped it.").await.unwrap());
     let trial = hall.until("the end of the trial", tried).await;
     assert_eq!((trial.status, trial.problem.as_deref()), (TrialStatus::Stopped, Some("Olga stopped it.")));
     let refused = hall.engine.start_service(&hall.team, &bert, run.id, ("more", "true", None)).await;

@@ -14,7 +14,7 @@ use crate::harness::{Hall, script};
 
 use FeatureStatus::{Backlog, Completed, InProgress, Queued, Verified, WaitingApproval};
 
-async fn project(hall: &Hall, checks: &[&str], after_work: AfterWork) -> Project {
+pub async fn project(hall: &Hall, checks: &[&str], after_work: AfterWork) -> Project {
     let project = hall.project("p", ProjectSource::Empty).await;
     let settings = ProjectSettings {
         verify_commands: checks.iter().map(|&check| check.to_owned()).collect(),
@@ -25,19 +25,19 @@ async fn project(hall: &Hall, checks: &[&str], after_work: AfterWork) -> Project
     hall.team.update_project(project.id, patch).await.unwrap()
 }
 
-fn bash(command: &str) -> Value {
+pub fn bash(command: &str) -> Value {
     json!({ "tools": [["bash", { "command": command }]] })
 }
 
-fn write(path: &str, content: &str) -> Value {
+pub fn write(path: &str, content: &str) -> Value {
     json!({ "tools": [["write", { "path": path, "content": content }]] })
 }
 
-fn say(words: &str) -> Value {
+pub fn say(words: &str) -> Value {
     json!({ "say": words })
 }
 
-fn new(title: &str, lines: &[Value], on: &[FeatureId]) -> NewCard {
+pub fn new(title: &str, lines: &[Value], on: &[FeatureId]) -> NewCard {
     NewCard {
         title: Some(title.to_owned()),
         description: script(lines),
@@ -47,7 +47,7 @@ fn new(title: &str, lines: &[Value], on: &[FeatureId]) -> NewCard {
     }
 }
 
-async fn card(hall: &Hall, project: &Project, title: &str, lines: &[Value], on: &[FeatureId]) -> FeatureId {
+pub async fn card(hall: &Hall, project: &Project, title: &str, lines: &[Value], on: &[FeatureId]) -> FeatureId {
     let lines: Vec<Value> = lines.iter().cloned().chain([say("Done.")]).collect();
     hall.team.create_feature(&hall.anna, project.id, new(title, &lines, on)).await.unwrap().card.id
 }
@@ -57,7 +57,7 @@ async fn order(hall: &Hall, project: &Project) {
     hall.team.start_auto_mode(hall.anna.id, project.id, change).await.unwrap();
 }
 
-async fn run_of(hall: &Hall, id: FeatureId) -> Run {
+pub async fn run_of(hall: &Hall, id: FeatureId) -> Run {
     let run = hall.feature(id).await.card.run_id.unwrap();
     hall.team.store.run(run).await.unwrap().unwrap()
 }
@@ -71,7 +71,7 @@ async fn repo(hall: &Hall, project: &Project) -> Repo {
 }
 
 /// What stands on the default branch, the latest first.
-async fn subjects(hall: &Hall, project: &Project) -> Vec<String> {
+pub async fn subjects(hall: &Hall, project: &Project) -> Vec<String> {
     let log = repo(hall, project).await.log("main", 0, 100).await.unwrap();
     log.into_iter().map(|commit| commit.subject).collect()
 }
@@ -81,7 +81,7 @@ async fn changed(hall: &Hall, id: FeatureId) -> Vec<String> {
     hall.team.diff(id).await.unwrap().files.into_iter().map(|file| file.new_path).collect()
 }
 
-async fn status(hall: &Hall, id: FeatureId) -> FeatureStatus {
+pub async fn status(hall: &Hall, id: FeatureId) -> FeatureStatus {
     hall.feature(id).await.card.status
 }
 
@@ -394,59 +394,6 @@ async fn a_run_that_dies_goes_on_from_what_it_was_built_on() {
     hall.team.merge(&hall.anna, logout, None).await.unwrap();
     assert_eq!(hall.text_at_main(&project, "out.txt").await.as_deref(), Some("bye\nname\n"));
     assert_eq!(subjects(&hall, &project).await.len(), 3);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn work_that_waited_for_a_person_is_merged_by_itself_when_what_it_is_built_on_is() {
-    let hall = Hall::open().await;
-    let project = project(&hall, &["test -e login.txt"], AfterWork::Merge).await;
-    let lines = [write("login.txt", "name\nsecret\n"), say("Done.")];
-    let asks = NewCard { needs_approval: Some(true), ..new("Log in", &lines, &[]) };
-    let login = hall.team.create_feature(&hall.anna, project.id, asks).await.unwrap().card.id;
-    hall.start(login).await;
-    hall.reaches(login, WaitingApproval).await;
-    hall.team.verify(login).await.unwrap();
-    let (one, two) = (
-        card(&hall, &project, "One", &[write("one.txt", "1\n")], &[login]).await,
-        card(&hall, &project, "Two", &[bash("cat one.txt > two.txt")], &[login]).await,
-    );
-    for id in [one, two] {
-        hall.start(id).await;
-        hall.reaches(id, Verified).await;
-    }
-    let calls = hall.sim.requests().len();
-    hall.team.merge(&hall.anna, login, None).await.unwrap();
-    for id in [one, two] {
-        hall.reaches(id, Completed).await;
-        let checks = hall.team.store.checks(run_of(&hall, id).await.id).await.unwrap();
-        assert_eq!(checks.iter().map(|check| check.status).collect::<Vec<_>>()[0], CheckStatus::Passed);
-    }
-    assert_eq!(hall.sim.requests().len(), calls, "no agent was asked anything");
-    let mut merged = subjects(&hall, &project).await;
-    merged.truncate(2);
-    merged.sort();
-    assert_eq!(merged, ["One", "Two"]);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn work_that_is_merged_by_hand_with_what_it_is_built_on_is_not_taken_up_as_well() {
-    let hall = Hall::open().await;
-    let project = project(&hall, &["true"], AfterWork::Merge).await;
-    for n in 0..3 {
-        let file = format!("login{n}.txt");
-        let asks = NewCard { needs_approval: Some(true), ..new("Log in", &[write(&file, "name\n")], &[]) };
-        let login = hall.team.create_feature(&hall.anna, project.id, asks).await.unwrap().card.id;
-        hall.start(login).await;
-        hall.reaches(login, WaitingApproval).await;
-        hall.team.verify(login).await.unwrap();
-        let upon = card(&hall, &project, "Upon", &[bash(&format!("echo secret >> {file}"))], &[login]).await;
-        hall.start(upon).await;
-        hall.reaches(upon, Verified).await;
-        hall.team.merge(&hall.anna, upon, None).await.unwrap();
-        assert_eq!((status(&hall, login).await, status(&hall, upon).await), (Completed, Completed));
-        assert_eq!(run_of(&hall, upon).await.attempt, 1);
-        assert_eq!(subjects(&hall, &project).await[..2], ["Upon", "Log in"]);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use guildhall_engine::Broom;
 use guildhall_sim::Config;
-use guildhall_store::AuditQuery;
 use guildhall_team::{NewChat, Places, SentFile};
-use guildhall_types::audit::AuditAction;
 use guildhall_types::feature::{Feature, FeatureStatus, WorkMode};
 use guildhall_types::project::{Project, ProjectSource};
 use guildhall_types::retention::Retention;
@@ -18,6 +16,8 @@ use guildhall_types::{Clock, FixedClock, RunId};
 use serde_json::json;
 
 use crate::harness::{Hall, script};
+
+mod named;
 
 /// Bytes of a file that no snapshot takes.
 const LARGE: u64 = 51 * 1024 * 1024;
@@ -244,32 +244,6 @@ async fn what_was_left_in_a_worktree_that_is_over_is_on_a_ref_of_its_own_and_out
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worktree_that_is_over_with_more_than_is_kept_stays_until_an_admin_gives_it_up() {
-    let tidy = Tidy::open().await;
-    let Tidy { hall, project, .. } = &tidy;
-    let (feature, run) = tidy.finished("work.txt").await;
-    let tree = tidy.folder(run).join("tree");
-    std::fs::write(tree.join("by-hand.txt"), "by hand\n").unwrap();
-    std::fs::File::create(tree.join("large.bin")).unwrap().set_len(1024 * 1024 * 1024 + 1).unwrap();
-    let path = format!("worktrees/{run}");
-    let give_up = async || hall.engine.remove_orphans(&hall.team, std::slice::from_ref(&path)).await;
-    assert!(give_up().await.is_err(), "it may go on");
-    hall.team.shelve(feature.card.id).await.unwrap();
-    let report = tidy.sweep().await;
-    let one = &report.worktrees[0];
-    assert!(one.over && one.unsaved.as_ref().unwrap().contains("large.bin has 1073741825 bytes"), "{report:?}");
-    assert_eq!(give_up().await.unwrap(), std::slice::from_ref(&path));
-    assert!(!tidy.folder(run).exists());
-    let (_, repo) = hall.team.ready_project(project.id).await.unwrap();
-    let left = repo.all_left().await.unwrap();
-    let text = repo.file_at(&left[0].commit, "by-hand.txt", 100).await.unwrap();
-    assert_eq!(text, Some(guildhall_git::Blob::Bytes(b"by hand\n".to_vec())), "what can be kept is");
-    let query = AuditQuery { action: Some(AuditAction::RemoveOrphans), limit: 10, ..AuditQuery::default() };
-    let told = hall.team.store.audit_entries(&query).await.unwrap();
-    assert_eq!(told[0].object_id.as_deref(), Some(path.as_str()));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_git_cannot_put_on_a_ref_stays_and_the_clean_up_is_stuck_until_it_can() {
     let tidy = Tidy::open().await;
     let (_, run) = tidy.finished("work.txt").await;
@@ -339,83 +313,6 @@ async fn a_full_disk_takes_what_nobody_uses_and_a_card_that_is_over_goes_at_once
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn orphans_are_named_and_go_only_when_an_admin_says_so() {
-    let tidy = Tidy::open().await;
-    let Tidy { hall, clock, project } = &tidy;
-    let (_, run) = tidy.finished("work.txt").await;
-    let places = &hall.team.places;
-    let stranger = RunId::new();
-    let lost = tidy.folder(stranger);
-    std::fs::create_dir_all(lost.join("tree")).unwrap();
-    std::fs::write(lost.join("tree/theirs.txt"), "theirs\n").unwrap();
-    let half = places.repositories.join(".gone-half");
-    std::fs::create_dir_all(&half).unwrap();
-    // As after the hand of somebody who knows no better.
-    std::fs::remove_dir_all(tidy.folder(run)).unwrap();
-    let (_, repo) = hall.team.ready_project(project.id).await.unwrap();
-    assert_eq!(repo.worktree_names().unwrap(), [run.to_string()]);
-
-    let report = tidy.sweep().await;
-    assert!(!half.exists() && repo.worktree_names().unwrap().is_empty(), "what is provably nobody's goes by itself");
-    let path = format!("worktrees/{stranger}");
-    assert_eq!(report.orphans.iter().map(|orphan| orphan.path.as_str()).collect::<Vec<_>>(), [path.as_str()]);
-    assert!(lost.exists() && report.orphans[0].bytes > 0);
-
-    // The clock here is not that of the files.
-    let changed = |path: PathBuf| {
-        std::fs::File::open(path).unwrap().set_modified(SystemTime::from(clock.now())).unwrap();
-    };
-    for path in [lost.join("tree/theirs.txt"), lost.join("tree"), lost.clone()] {
-        changed(path);
-    }
-    let remove = async |path: &str| hall.engine.remove_orphans(&hall.team, &[path.to_owned()]).await;
-    let young = remove(&path).await.unwrap_err();
-    assert!(young.to_string().contains("is young"), "{young}");
-    clock.advance(TimeDelta::days(8));
-    for other in [format!("worktrees/{run}"), "../data".to_owned(), format!("repositories/{}.git", project.id)] {
-        let refused = remove(&other).await.unwrap_err();
-        assert!(refused.to_string().contains("belongs to something"), "{refused}");
-    }
-    // Work deep within does not touch the folder itself.
-    changed(lost.join("tree/theirs.txt"));
-    let young = remove(&path).await.unwrap_err();
-    assert!(young.to_string().contains("is young"), "{young}");
-    clock.advance(TimeDelta::days(8));
-    assert_eq!(remove(&path).await.unwrap(), std::slice::from_ref(&path));
-    assert!(!lost.exists());
-    let query = AuditQuery { action: Some(AuditAction::RemoveOrphans), limit: 10, ..AuditQuery::default() };
-    let told = hall.team.store.audit_entries(&query).await.unwrap();
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].object_id.as_deref(), Some(path.as_str()));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_orphan_without_a_snapshot_is_put_on_a_ref_by_where_its_branch_stands() {
-    let tidy = Tidy::open().await;
-    let Tidy { hall, clock, project } = &tidy;
-    let (_, repo) = hall.team.ready_project(project.id).await.unwrap();
-    let base = repo.branch("main").await.unwrap().unwrap();
-    let stranger = RunId::new();
-    let worktree = repo.add_worktree(&stranger.to_string(), &tidy.folder(stranger), "guild/lost", &base).await.unwrap();
-    std::fs::write(worktree.tree().join("theirs.txt"), "theirs\n").unwrap();
-    std::fs::remove_file(repo.path().join(format!("refs/guildhall/runs/{stranger}"))).unwrap();
-    assert_eq!(repo.snapshot_of(&stranger.to_string()).await.unwrap(), None);
-    // The clock here is far behind that of the files.
-    clock.advance(TimeDelta::days(20_000));
-    let path = format!("worktrees/{stranger}");
-    hall.engine.remove_orphans(&hall.team, std::slice::from_ref(&path)).await.unwrap();
-    assert!(!tidy.folder(stranger).exists());
-    let left = repo.all_left().await.unwrap();
-    assert_eq!(left[0].run, stranger.to_string());
-    let text = repo.file_at(&left[0].commit, "theirs.txt", 100).await.unwrap();
-    assert_eq!(text, Some(guildhall_git::Blob::Bytes(b"theirs\n".to_vec())));
-    // No database knows it: what was left of it never goes by itself.
-    clock.advance(TimeDelta::days(91));
-    tidy.sweep().await;
-    assert_eq!(repo.all_left().await.unwrap(), left);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_long_over_goes_and_what_was_never_merged_stays() {
     let tidy = Tidy::open().await;
     let Tidy { hall, clock, project } = &tidy;
@@ -440,4 +337,25 @@ async fn what_is_long_over_goes_and_what_was_never_merged_stays() {
     let report = tidy.sweep().await;
     assert!(!repo.path().exists() && report.repositories.is_empty());
     assert_eq!(hall.engine.tidiness().stuck_since, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repository_that_cannot_be_read_keeps_no_other_from_being_tidied() {
+    let mut tidy = Tidy::open().await;
+    let other = tidy.hall.project("q", ProjectSource::Empty).await;
+    let broken = std::mem::replace(&mut tidy.project, other);
+    let (_, broken) = tidy.hall.team.ready_project(broken.id).await.unwrap();
+    let (feature, run) = tidy.finished("work.txt").await;
+    std::fs::write(tidy.folder(run).join("tree/left.txt"), "left\n").unwrap();
+    tidy.hall.team.shelve(feature.card.id).await.unwrap();
+    tidy.hall.until("what is over", async || (!tidy.folder(run).exists()).then_some(())).await;
+    let (_, repo) = tidy.hall.team.ready_project(tidy.project.id).await.unwrap();
+    assert_eq!(repo.all_left().await.unwrap().len(), 1);
+
+    std::fs::write(broken.path().join("packed-refs"), "no ref at all\n").unwrap();
+    tidy.clock.advance(TimeDelta::days(91));
+    tidy.sweep().await;
+    assert_eq!(repo.all_left().await.unwrap(), []);
+    let fault = tidy.hall.engine.tidiness().last_fault.unwrap().message;
+    assert!(fault.contains("what is on the refs of p could not be read"), "{fault}");
 }

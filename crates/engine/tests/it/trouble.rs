@@ -123,6 +123,7 @@ async fn a_file_that_is_too_large_or_no_text_does_no_harm() {
     let lines = [
         json!({ "tools": [["bash", { "command": "head -c 104857600 /dev/zero > big.bin; printf '\\xff\\xfe\\x00bad' > latin.txt; echo ok > small.txt" }]] }),
         json!({ "tools": [["read", { "path": "latin.txt" }], ["read", { "path": "big.bin" }], ["grep", { "pattern": "ok" }]] }),
+        json!({ "tools": [["bash", { "command": "echo more >> big.bin; echo more >> small.txt" }]] }),
         json!({ "say": "Done." }),
     ];
     let id = hall.scripted(&project, &lines).await;
@@ -133,5 +134,7 @@ async fn a_file_that_is_too_large_or_no_text_does_no_harm() {
     assert_eq!(paths, ["latin.txt", "small.txt"], "what is too large is left out, and said");
     let run = feature.card.run_id.unwrap();
     let told = hall.team.store.run_events(run, 0, 1_000).await.unwrap();
-    assert!(serde_json::to_string(&told).unwrap().contains("big.bin has 104857600 bytes"));
+    let told = serde_json::to_string(&told).unwrap();
+    assert!(told.contains("big.bin has 104857600 bytes"));
+    assert_eq!(told.matches("too large to be kept").count(), 1, "a file that grows is told of once: {told}");
 }

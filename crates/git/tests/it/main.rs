@@ -13,6 +13,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use guildhall_git::*;
+use guildhall_types::room::Least;
 
 struct Place {
     dir: tempfile::TempDir,
@@ -446,7 +447,10 @@ async fn sources_of_every_kind_are_cloned_or_refused_with_the_reason() {
     };
     let narrow = Bounds { bytes: 1_000, ..Bounds::default() };
     assert!(matches!(within(narrow).await, Err(GitError::TooLarge { bytes: 1_000 })));
-    assert!(matches!(within(Bounds { free: u64::MAX, ..Bounds::default() }).await, Err(GitError::NoRoom)));
+    assert!(matches!(
+        within(Bounds { least: Least { bytes: u64::MAX, files: 0 }, ..Bounds::default() }).await,
+        Err(GitError::NoRoom)
+    ));
     within(Bounds { bytes: 1_000_000, ..Bounds::default() }).await.unwrap();
 
     // A host that takes the call and says nothing.

@@ -29,16 +29,31 @@ impl MemoryBound {
 /// The limit of memory that comes first, of those that the groups above this process have: the one of which most is used. Nothing
 /// where none has one. Blocks, briefly.
 pub fn memory_bound() -> Option<MemoryBound> {
-    let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    first(above(&text("/proc/self/cgroup"), &text("/proc/self/mountinfo")))
+    first(&those_above())
 }
 
-fn first(groups: Vec<(PathBuf, bool)>) -> Option<MemoryBound> {
+/// Bytes of memory that there may be at most, however much is used: the smallest limit of the groups above this
+/// process. Nothing where none has one. Blocks, briefly.
+pub fn least_memory() -> Option<u64> {
+    smallest(&those_above())
+}
+
+fn those_above() -> Vec<(PathBuf, bool)> {
+    let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    above(&text("/proc/self/cgroup"), &text("/proc/self/mountinfo"))
+}
+
+fn first(groups: &[(PathBuf, bool)]) -> Option<MemoryBound> {
     // Of two that are as full, the smaller has less left.
-    groups
-        .iter()
-        .filter_map(|(at, v2)| bound(at, *v2))
-        .max_by_key(|bound| (bound.fullness(), std::cmp::Reverse(bound.most)))
+    bounds(groups).max_by_key(|bound| (bound.fullness(), std::cmp::Reverse(bound.most)))
+}
+
+fn smallest(groups: &[(PathBuf, bool)]) -> Option<u64> {
+    bounds(groups).map(|bound| bound.most).min()
+}
+
+fn bounds(groups: &[(PathBuf, bool)]) -> impl Iterator<Item = MemoryBound> {
+    groups.iter().filter_map(|(at, v2)| bound(at, *v2))
 }
 
 fn bound(at: &Path, v2: bool) -> Option<MemoryBound> {
@@ -68,14 +83,16 @@ mod tests {
         // What was read twice is active, and the kernel takes it back all the same.
         let stat = ("memory.stat", "anon 5\ninactive_file 200\nactive_file 60\nslab_reclaimable 40\nslab 90\n");
         group(&service.join("guildhall-server"), [("memory.max", "max\n"), ("memory.current", "700\n"), stat]);
-        assert_eq!(first(above(groups, &mounts)), None);
+        assert_eq!(first(&above(groups, &mounts)), None);
         group(&service, [("memory.max", "5000\n"), ("memory.current", "1300\n"), stat]);
         let slice = |current| [("memory.max", "9000\n"), ("memory.current", current), stat];
         group(service.parent().unwrap(), slice("1900\n"));
-        assert_eq!(first(above(groups, &mounts)), Some(MemoryBound { used: 1_000, most: 5_000 }));
+        assert_eq!(first(&above(groups, &mounts)), Some(MemoryBound { used: 1_000, most: 5_000 }));
         // The one above has more, and others who use it.
         group(service.parent().unwrap(), slice("8300\n"));
-        assert_eq!(first(above(groups, &mounts)), Some(MemoryBound { used: 8_000, most: 9_000 }));
+        assert_eq!(first(&above(groups, &mounts)), Some(MemoryBound { used: 8_000, most: 9_000 }));
+        // However full the other is, there is no more than the smaller one lets be.
+        assert_eq!(smallest(&above(groups, &mounts)), Some(5_000));
     }
 
     #[test]
@@ -85,11 +102,11 @@ mod tests {
         let stat = ("memory.stat", "inactive_file 1\ntotal_inactive_file 15\ntotal_active_file 5\n");
         let files = |most| [("memory.limit_in_bytes", most), ("memory.usage_in_bytes", "100\n"), stat];
         group(place.path(), files("9223372036854771712\n"));
-        assert_eq!(first(above("4:memory:/docker/abc\n", &mounts)), None);
+        assert_eq!(first(&above("4:memory:/docker/abc\n", &mounts)), None);
         group(place.path(), files("500\n"));
         let found = Some(MemoryBound { used: 80, most: 500 });
-        assert_eq!(first(above("4:memory:/docker/abc\n", &mounts)), found);
+        assert_eq!(first(&above("4:memory:/docker/abc\n", &mounts)), found);
         // A group that lies outside of what can be seen is the outermost one.
-        assert_eq!(first(above("4:memory:/elsewhere\n", &mounts)), found);
+        assert_eq!(first(&above("4:memory:/elsewhere\n", &mounts)), found);
     }
 }

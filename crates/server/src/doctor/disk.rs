@@ -1,8 +1,12 @@
 //! The disk under the data folder: its room, and whether it is one on which data may lie.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use guildhall_engine::{disk_folders, disks};
 use guildhall_team::Places;
+use guildhall_types::reading::{Disk, DiskRole, Used};
+use guildhall_types::room::{Least, Room};
+use rustix::fs::StatVfsMountFlags;
 
 use super::files::nearest;
 use super::{Level, Line};
@@ -10,13 +14,9 @@ use crate::config::Config;
 
 const WHAT: &str = "disk";
 
-/// The share of the disk that may be used before it is time to look after it.
+/// The share of the disk that may be used before it is time to look after it, and of the files that it can hold.
 const USED: f64 = 0.75;
-/// Bytes without which a clone is soon out of room.
-const FREE: u64 = 1024 * 1024 * 1024;
-/// The share of a file system's files that may be used before it is time to look after it, and files that a build soon makes.
 const FILES_USED: f64 = 0.9;
-const FILES_FREE: u64 = 20_000;
 
 /// What kind of a file system it is, in so far as that matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,43 +46,34 @@ fn kind(magic: u64) -> Kind {
 }
 
 pub(super) fn examine(config: &Config) -> Vec<Line> {
-    let data = nearest(&config.data_dir);
-    let mut lines = vec![room(WHAT, data)];
-    lines.extend(files("", data));
-    for (of, folder) in apart(&config.data_dir, config.database_url.expose()) {
-        let there = nearest(&folder);
-        lines.push(room(&format!("{WHAT} of {of}"), there));
-        lines.extend(files(&format!(" of {of}"), there));
+    let database = config.database_url.expose().strip_prefix("sqlite://").map(Path::new).and_then(Path::parent);
+    let places = Places::below(&config.data_dir, Vec::new());
+    let disks = disks(&disk_folders(&places, database.map(Path::to_owned)));
+    let mut lines = Vec::new();
+    if disks.iter().all(|disk| disk.role() != DiskRole::Data) {
+        let detail = format!("what holds {} cannot be looked at", config.data_dir.display());
+        lines.push(Line::new(Level::Warn, WHAT, detail));
     }
+    lines.extend(disks.iter().flat_map(told_of));
     lines.extend(place(config));
     lines
 }
 
-/// What has a disk of its own, rather than the data folder's, and where.
-fn apart(data: &Path, database: &str) -> Vec<(&'static str, PathBuf)> {
-    let device = |folder: &Path| rustix::fs::stat(nearest(folder)).map(|found| found.st_dev).ok();
-    let places = Places::below(data, Vec::new());
-    let database = database.strip_prefix("sqlite://").map(PathBuf::from);
-    let database = database.and_then(|file| file.parent().map(Path::to_owned));
-    let all =
-        [("worktrees", Some(places.worktrees)), ("repositories", Some(places.repositories)), ("database", database)];
-    let mut known = vec![device(data)];
-    let mut apart = Vec::new();
-    for (of, folder) in all.into_iter().filter_map(|(of, folder)| Some((of, folder?))) {
-        let at = device(&folder);
-        if !known.contains(&at) {
-            known.push(at);
-            apart.push((of, folder));
-        }
-    }
-    apart
+fn told_of(disk: &Disk) -> Vec<Line> {
+    let what = match disk.role() {
+        DiskRole::Data => WHAT.to_owned(),
+        other => format!("{WHAT} of {other}"),
+    };
+    let mut lines = vec![room(&what, nearest(Path::new(&disk.path)), disk.room())];
+    lines.extend(disk.files.map(|of| files(&what, of)));
+    lines
 }
 
 /// What is wrong with where the data lies, if anything is.
 pub(crate) fn place(config: &Config) -> Option<Line> {
     let kind = kind_at(nearest(&config.data_dir))?;
     let sqlite = config.database_url.expose().starts_with("sqlite:");
-    told(kind, sqlite, &config.data_dir)
+    unfit(kind, sqlite, &config.data_dir)
 }
 
 /// On what a file lies that is there.
@@ -91,7 +82,7 @@ pub(super) fn kind_at(there: &Path) -> Option<Kind> {
     Some(kind(rustix::fs::statfs(there).ok()?.f_type as u64 & 0xFFFF_FFFF))
 }
 
-fn told(kind: Kind, sqlite: bool, path: &Path) -> Option<Line> {
+fn unfit(kind: Kind, sqlite: bool, path: &Path) -> Option<Line> {
     let path = path.display();
     let (level, detail) = match kind {
         Kind::Local => return None,
@@ -120,77 +111,53 @@ fn told(kind: Kind, sqlite: bool, path: &Path) -> Option<Line> {
     Some(Line::new(level, "data folder", detail))
 }
 
-/// How much room a file system has.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
-    /// Bytes that are free to others than root.
-    free: u64,
-    /// The share that is used.
-    pub(super) used: f64,
-    read_only: bool,
+/// How much room there is, in words.
+pub(super) fn shown(room: Room) -> String {
+    let gib = room.bytes.left() as f64 / 1024.0_f64.powi(3);
+    format!("{gib:.1} GiB free, {:.0} % used", room.bytes.share() * 100.0)
 }
 
-impl std::fmt::Display for Room {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.1} GiB free, {:.0} % used", self.free as f64 / FREE as f64, self.used * 100.0)
-    }
+/// Whether so little is left that whatever writes there soon fails.
+pub(super) fn is_full(room: Room) -> bool {
+    room.bytes.left() < Least::FOR_LONG.bytes
 }
 
-impl Room {
-    pub(super) fn at(there: &Path) -> Result<Self, rustix::io::Errno> {
-        let stat = rustix::fs::statvfs(there)?;
-        let (all, free) = (stat.f_blocks * stat.f_frsize, stat.f_bavail * stat.f_frsize);
-        let read_only = stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY);
-        Ok(Self { free, used: 1.0 - free as f64 / all.max(1) as f64, read_only })
-    }
-
-    /// Whether so little is left that whatever writes there soon fails.
-    pub(super) fn full(self) -> bool {
-        self.free < FREE
-    }
-}
-
-fn room(what: &str, there: &Path) -> Line {
-    let room = match Room::at(there) {
-        Ok(room) => room,
-        Err(error) => return Line::new(Level::Warn, what, format!("cannot be looked at: {error}")),
-    };
-    if room.read_only {
+fn room(what: &str, there: &Path, room: Room) -> Line {
+    let read_only = rustix::fs::statvfs(there).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY));
+    if read_only {
         let detail = format!(
             "{} is mounted to be read only: mount it so that it can be written (under systemd: ReadWritePaths=), or choose another folder with GUILDHALL_DATA_DIR",
             there.display()
         );
         return Line::new(Level::Fail, what, detail);
     }
-    match (room.full(), room.used > USED) {
-        (true, _) => Line::new(Level::Fail, what, format!("{room}; make room, or move the data folder")),
-        (false, true) => Line::new(Level::Warn, what, format!("{room}; make room soon")),
-        (false, false) => Line::new(Level::Ok, what, room.to_string()),
+    let told = shown(room);
+    match (is_full(room), room.bytes.share() > USED) {
+        (true, _) => Line::new(Level::Fail, what, format!("{told}; make room, or move the data folder")),
+        (false, true) => Line::new(Level::Warn, what, format!("{told}; make room soon")),
+        (false, false) => Line::new(Level::Ok, what, told),
     }
 }
 
 /// Whether more files can be made: a disk can be full of small ones while it has room.
-fn files(of: &str, there: &Path) -> Option<Line> {
-    let stat = rustix::fs::statvfs(there).ok()?;
-    few_files(of, stat.f_files, stat.f_favail)
-}
-
-/// Nothing where a file system makes places for files as they are needed, and says 0.
-fn few_files(of: &str, all: u64, free: u64) -> Option<Line> {
-    let what = &format!("{WHAT}{of}: number of files");
-    let used = 1.0 - free as f64 / all as f64;
-    let detail = format!("{free} more files can be made, {:.0} % of the file system's places are taken", used * 100.0);
-    match (all, free) {
-        (0, _) => None,
-        (_, free) if free < FILES_FREE => Some(Line::new(
+fn files(what: &str, files: Used) -> Line {
+    let what = &format!("{what}: number of files");
+    let share = files.share();
+    let detail = format!(
+        "{} more files can be made, {:.0} % of the file system's places are taken",
+        files.left(),
+        share * 100.0
+    );
+    match files.left() < Least::FOR_LONG.files {
+        true => Line::new(
             Level::Fail,
             what,
             format!(
                 "{detail}; delete many small files, such as old worktrees and caches, or make the file system anew with more inodes"
             ),
-        )),
-        _ if used > FILES_USED => Some(Line::new(Level::Warn, what, format!("{detail}; make room soon"))),
-        _ => Some(Line::new(Level::Ok, what, detail)),
+        ),
+        false if share > FILES_USED => Line::new(Level::Warn, what, format!("{detail}; make room soon")),
+        false => Line::new(Level::Ok, what, detail),
     }
 }
 
@@ -200,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_database_on_a_network_file_system_is_refused_and_what_is_soon_lost_is_told() {
-        let level = |magic: u64, sqlite| told(kind(magic), sqlite, Path::new("/data")).map(|line| line.level);
+        let level = |magic: u64, sqlite| unfit(kind(magic), sqlite, Path::new("/data")).map(|line| line.level);
         assert_eq!(level(0xEF53, true), None, "ext4");
         assert_eq!(level(0x6969, true), Some(Level::Fail), "NFS");
         assert_eq!(level(0x6969, false), Some(Level::Warn), "NFS beside a PostgreSQL");
@@ -212,22 +179,24 @@ mod tests {
     }
 
     #[test]
-    fn what_has_a_disk_of_its_own_is_looked_at_as_well() {
-        let dir = tempfile::tempdir().unwrap();
-        let own = format!("sqlite://{}/guildhall.db", dir.path().display());
-        for database in [own.as_str(), "postgres://localhost/guildhall"] {
-            assert_eq!(apart(dir.path(), database), []);
-        }
-        // The kernel's own file systems are others than any disk's.
-        assert_eq!(apart(dir.path(), "sqlite:///proc/guildhall.db"), [("database", PathBuf::from("/proc"))]);
+    fn what_has_a_disk_of_its_own_is_told_by_what_it_holds() {
+        let disk = |role, files| Disk {
+            holds: vec![role],
+            path: "/proc".to_owned(),
+            bytes: Used { used: 0, total: 0 },
+            files,
+        };
+        let whats = |disk: &Disk| told_of(disk).into_iter().map(|line| line.what).collect::<Vec<_>>();
+        assert_eq!(whats(&disk(DiskRole::Data, None)), ["disk"]);
+        let files = Some(Used { used: 1, total: 2 });
+        assert_eq!(whats(&disk(DiskRole::Database, files)), ["disk of database", "disk of database: number of files"]);
     }
 
     #[test]
     fn a_disk_can_be_full_of_small_files() {
-        let level = |all, free| few_files("", all, free).map(|line| line.level);
-        assert_eq!(level(0, 0), None);
-        assert_eq!(level(1_000_000, 500_000), Some(Level::Ok));
-        assert_eq!(level(1_000_000, 90_000), Some(Level::Warn));
-        assert_eq!(level(1_000_000, 19_999), Some(Level::Fail));
+        let level = |total, left| files("disk", Used { used: total - left, total }).level;
+        assert_eq!(level(1_000_000, 500_000), Level::Ok);
+        assert_eq!(level(1_000_000, 90_000), Level::Warn);
+        assert_eq!(level(1_000_000, 19_999), Level::Fail);
     }
 }

@@ -1,14 +1,16 @@
 //! Where backups go, and what they are sealed with: whether the server can write the one and read the other.
 
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
 use guildhall_team::backup::{BackupKey, Bucket, Shelf};
+use guildhall_types::room::Room;
 use rustix::fs::Access;
 use rustix::io::Errno;
 
-use super::disk::{Kind, Room, kind_at};
+use super::disk::{Kind, is_full, kind_at, shown};
 use super::files::nearest;
 use super::{Level, Line};
 use crate::config::Config;
@@ -67,7 +69,7 @@ fn folder(path: &Path, data: &Path) -> Vec<Line> {
     if let Err(error) = rustix::fs::access(there, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
         return vec![Line::new(Level::Fail, WHAT, closed(path, there, error))];
     }
-    let mut lines = room(path, Room::at(there));
+    let mut lines = room(path, guildhall_git::room(there));
     let device = |path: &Path| std::fs::metadata(path).map(|found| found.dev()).ok();
     let beside = device(there).is_some() && device(there) == device(nearest(data));
     lines.extend(lost(path, data, kind_at(there), beside));
@@ -88,16 +90,23 @@ fn closed(path: &Path, there: &Path, error: Errno) -> String {
     }
 }
 
-fn room(path: &Path, room: Result<Room, Errno>) -> Vec<Line> {
-    let shown = path.display();
-    let (level, detail) = match room {
-        Err(error) => (Level::Warn, format!("the room in {shown} cannot be looked at: {error}")),
-        Ok(room) if room.full() => (
+fn room(path: &Path, room: io::Result<Room>) -> Vec<Line> {
+    let at = path.display();
+    let room = match room {
+        Err(error) => {
+            let detail = format!("the room in {at} cannot be looked at: {error}");
+            return vec![Line::new(Level::Warn, WHAT, detail)];
+        }
+        Ok(room) => room,
+    };
+    let has = shown(room);
+    let (level, detail) = match (is_full(room), room.bytes.share() > USED) {
+        (true, _) => (
             Level::Fail,
-            format!("{shown} has {room}; make room, keep fewer (GUILDHALL_BACKUP_KEEP), or name a larger disk"),
+            format!("{at} has {has}; make room, keep fewer (GUILDHALL_BACKUP_KEEP), or name a larger disk"),
         ),
-        Ok(room) if room.used > USED => (Level::Warn, format!("{shown} has {room}; make room soon, or keep fewer")),
-        Ok(room) => (Level::Ok, format!("{shown} can be written, {room}")),
+        (false, true) => (Level::Warn, format!("{at} has {has}; make room soon, or keep fewer")),
+        (false, false) => (Level::Ok, format!("{at} can be written, {has}")),
     };
     vec![Line::new(level, WHAT, detail)]
 }
@@ -218,7 +227,7 @@ mod tests {
         let told = closed(path, Path::new("/"), Errno::ROFS);
         assert!(told.contains("/ is mounted to be read only") && !told.contains("install -d"), "{told}");
         // Nothing has room there.
-        let full = room(Path::new("/mnt/backups"), Room::at(Path::new("/proc")));
+        let full = room(Path::new("/mnt/backups"), guildhall_git::room(Path::new("/proc")));
         assert!(full[0].level == Level::Fail && full[0].detail.contains("GUILDHALL_BACKUP_KEEP"), "{full:?}");
     }
 

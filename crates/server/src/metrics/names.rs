@@ -86,10 +86,10 @@ metrics! {
     MEMORY_USED "guildhall_memory_used_bytes" Gauge [] "Memory in use, of the machine or of the container or service, whichever has less left of its own.";
     MEMORY_TOTAL "guildhall_memory_total_bytes" Gauge [] "Memory that this one has.";
     PROCESS_MEMORY "guildhall_process_memory_bytes" Gauge [] "Memory of the server's own process.";
-    DISK_USED "guildhall_disk_used_bytes" Gauge ["path"] "Disk in use, of each file system on which something of the server's lies.";
-    DISK_TOTAL "guildhall_disk_total_bytes" Gauge ["path"] "Disk of each of these file systems.";
-    DISK_FILES_USED "guildhall_disk_files_used" Gauge ["path"] "Files and folders on each of them (inodes), where it holds a fixed number.";
-    DISK_FILES_LIMIT "guildhall_disk_files_limit" Gauge ["path"] "Files and folders that each of them can hold.";
+    DISK_USED "guildhall_disk_used_bytes" Gauge ["path", "role"] "Disk in use, of each file system on which something of the server's lies: what matters most of that is the role, such as `data` or `log`.";
+    DISK_TOTAL "guildhall_disk_total_bytes" Gauge ["path", "role"] "Disk of each of these file systems.";
+    DISK_FILES_USED "guildhall_disk_files_used" Gauge ["path", "role"] "Files and folders on each of them (inodes), where it holds a fixed number.";
+    DISK_FILES_LIMIT "guildhall_disk_files_limit" Gauge ["path", "role"] "Files and folders that each of them can hold.";
     LAST_BACKUP "guildhall_last_good_backup_timestamp_seconds" Gauge [] "When the latest good backup was made, or the first was tried where none is good.";
     LAST_CLEAN_UP "guildhall_last_clean_up_timestamp_seconds" Gauge [] "When the clean-up of this node last came through, or since when it does not.";
     MAIL_STUCK "guildhall_mail_flows_timestamp_seconds" Gauge [] "Now, while mails reach the mail server; else when the first was written that does not.";

@@ -67,14 +67,14 @@ pub async fn silence_alert(
     Ok(Json(signed.team.silence_alert(id, silence.minutes).await?))
 }
 
-/// Shows from which figure on alerts are raised. For admins.
+/// Shows from which figure on alerts are raised, also where that follows from something else. For admins.
 #[utoipa::path(get, path = "/api/settings/alerts", tag = "settings", responses((status = 200, body = Thresholds)))]
 pub async fn get_thresholds(State(app): State<App>) -> Result<Json<Thresholds>, Problem> {
     Ok(Json(app.team.thresholds().await?))
 }
 
 /// Sets from which figure on alerts are raised; what is absent is as at first. It holds from the next reading on, within
-/// seconds. For admins.
+/// seconds. Figures that follow from something else, and are sent as they were shown, still do. For admins.
 #[utoipa::path(put, path = "/api/settings/alerts", tag = "settings", responses((status = 200, body = Thresholds)))]
 pub async fn put_thresholds(signed: Signed, Json(new): Json<Thresholds>) -> Result<Json<Thresholds>, Problem> {
     let set = signed.team.set_thresholds(new).await?;

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use guildhall_engine::Removed;
 use guildhall_types::NodeId;
 use guildhall_types::change::Change;
 use guildhall_types::retention::Retention;
@@ -69,10 +70,22 @@ pub struct RemoveOrphans {
 pub struct RemovedOrphans {
     /// Their paths.
     removed: Vec<String>,
+    /// What was not, though the rest was.
+    refused: Vec<RefusedOrphan>,
 }
 
-/// Removes from the disk of the server that answers what nothing in the database belongs to. That cannot be taken back: see to
-/// it that the server was started with its own database. For admins who have proved lately who they are.
+/// What could not be removed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RefusedOrphan {
+    /// Its path.
+    path: String,
+    /// Why it stays.
+    why: String,
+}
+
+/// Removes from the disk of the server that answers what nothing in the database belongs to. That cannot be taken back:
+/// see to it that the server was started with its own database. What cannot be removed keeps nothing else from going.
+/// For admins who have proved lately who they are.
 #[utoipa::path(post, path = "/api/operation/orphans/remove", tag = "operation", responses((status = 200, body = RemovedOrphans)))]
 pub async fn remove_orphans(
     State(app): State<App>,
@@ -82,7 +95,13 @@ pub async fn remove_orphans(
     if asked.paths.is_empty() || asked.paths.len() > ORPHANS {
         return Err(Problem::invalid("paths", format!("name from 1 to {ORPHANS} of them")));
     }
-    Ok(Json(RemovedOrphans { removed: app.engine.remove_orphans(&signed.team, &asked.paths).await? }))
+    let Removed { gone, refused } = app.engine.remove_orphans(&signed.team, &asked.paths).await?;
+    if gone.is_empty() {
+        let all: Vec<String> = refused.iter().map(|(path, why)| format!("{path} was not removed: {why}")).collect();
+        return Err(Problem::conflict("not-removed", all.join("; ")));
+    }
+    let refused = refused.into_iter().map(|(path, why)| RefusedOrphan { path, why }).collect();
+    Ok(Json(RemovedOrphans { removed: gone, refused }))
 }
 
 /// Shows how long what is kept. For admins.

@@ -1,5 +1,7 @@
 //! What the machines have and who uses what: for whoever keeps the server running.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -20,6 +22,9 @@ use crate::traces::Traces;
 
 /// The exposition format's media type.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// How long a scrape waits for what only the database knows.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How the servers are, and who uses what.
 #[derive(Debug, Serialize, ToSchema)]
@@ -84,17 +89,30 @@ pub async fn get_metrics(State(app): State<App>) -> impl IntoResponse {
         lanes.iter().map(|one| of(&one.lane.state)).sum::<usize>()
     };
     let reading = app.engine.readings().borrow().clone();
-    let alerts = app.team.store.open_alerts().await.ok().map(|open| {
+    // Above all it is to come through that the database does not answer: monitors wait for a scrape no longer than ten
+    // seconds.
+    let answers = reading.as_ref().is_some_and(|reading| reading.database_millis.is_some());
+    let store = &app.team.store;
+    let asked = async {
+        match answers {
+            true => {
+                tokio::time::timeout(PATIENCE, async { tokio::join!(store.open_alerts(), store.last_seq()) }).await.ok()
+            }
+            false => None,
+        }
+    };
+    let (open, events) = asked.await.map_or((None, None), |(open, events)| (open.ok(), events.ok()));
+    let alerts = open.map(|open| {
         let critical = open.iter().filter(|alert| alert.level == AlertLevel::Critical).count();
         (open.len() - critical, critical)
     });
     let now = Now {
         reading,
-        beside: app.engine.known_beside().await,
+        beside: app.engine.known_beside(),
         counted: app.engine.counted(),
         calls: (sum(|state| state.in_flight), sum(|state| state.queued)),
         connections: app.team.store.connections(),
-        events: app.team.store.last_seq().await.ok(),
+        events,
         sandbox: app.engine.sandbox_report().await.usable,
         alerts,
         spans: app.traces.as_ref().map(Traces::told).unwrap_or_default(),

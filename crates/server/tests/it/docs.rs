@@ -102,8 +102,21 @@ fn the_rules_for_prometheus_and_the_docs_hold_the_figures_at_which_alerts_are_ra
             "guildhall_memory_used_bytes / guildhall_memory_total_bytes",
             &hundredth as &dyn Fn(i64) -> String,
         ),
-        (AlertKind::Disk, "guildhall_disk_used_bytes / guildhall_disk_total_bytes", &hundredth),
-        (AlertKind::DiskFiles, "guildhall_disk_files_used / guildhall_disk_files_limit", &hundredth),
+        (
+            AlertKind::Disk,
+            "guildhall_disk_used_bytes{role!=\"log\"} / guildhall_disk_total_bytes{role!=\"log\"}",
+            &hundredth,
+        ),
+        (
+            AlertKind::LogDisk,
+            "guildhall_disk_used_bytes{role=\"log\"} / guildhall_disk_total_bytes{role=\"log\"}",
+            &hundredth,
+        ),
+        (
+            AlertKind::DiskFiles,
+            "guildhall_disk_files_used{role!=\"log\"} / guildhall_disk_files_limit{role!=\"log\"}",
+            &hundredth,
+        ),
         (AlertKind::BackupOld, "time() - max(guildhall_last_good_backup_timestamp_seconds)", &hours),
         (AlertKind::MailStuck, "time() - max(guildhall_mail_flows_timestamp_seconds)", &hours),
         (AlertKind::CleanUpStuck, "time() - guildhall_last_clean_up_timestamp_seconds", &|value| {

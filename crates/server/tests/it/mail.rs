@@ -208,6 +208,11 @@ async fn what_is_put_off_is_tried_again_and_what_is_refused_is_not() {
     outbox.clock.advance(Duration::seconds(31));
     assert_eq!(outbox.send().await, 1);
     assert_eq!(post.next().await.to, "later-2@example.com");
+    // What is refused for itself keeps no other from coming through.
+    outbox.clock.advance(Duration::minutes(1));
+    outbox.put("never@example.net").await;
+    assert_eq!(outbox.send().await, 0);
+    assert_eq!(outbox.team.store.mail_stuck_since().await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -254,6 +259,8 @@ async fn a_server_that_is_away_is_waited_for_and_after_a_day_no_longer() {
     let given_up = outbox.troubles().await.remove(0);
     assert_eq!((given_up.status, given_up.attempts), (MailStatus::Failed, 2), "{given_up:?}");
     assert!(given_up.problem.is_some() && given_up.ended_at.is_some());
+    let stuck = outbox.team.store.mail_stuck_since().await.unwrap();
+    assert_eq!(stuck, Some(given_up.created_at), "none comes through");
 }
 
 async fn each_mail_is_sent_once(url: String, dir: tempfile::TempDir) {

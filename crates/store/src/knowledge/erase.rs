@@ -24,10 +24,11 @@ impl Store {
     /// [`StoreError::NotFound`], also for one that was erased.
     pub async fn erase_knowledge(&self, id: KnowledgeId, author: &Author) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        self.write_over(&mut tx, true).await?;
-        let done = self.erase_all_of(&mut tx, id, author).await;
-        self.over(tx, done).await?;
-        self.finish(vec![id]).await
+        tx.write_over().await?;
+        self.erase_all_of(&mut tx, id, author).await?;
+        self.commit(tx).await?;
+        self.finish_now(id).await;
+        Ok(())
     }
 
     async fn erase_all_of(&self, tx: &mut Tx, id: KnowledgeId, author: &Author) -> Result<(), StoreError> {
@@ -65,10 +66,11 @@ impl Store {
     /// [`StoreError::NotFound`], also when one of the versions is none, or the present one.
     pub async fn erase_versions(&self, id: KnowledgeId, versions: &[i64], author: &Author) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        self.write_over(&mut tx, true).await?;
-        let done = self.erase_texts_of(&mut tx, id, versions, author).await;
-        self.over(tx, done).await?;
-        self.finish(vec![id]).await
+        tx.write_over().await?;
+        self.erase_texts_of(&mut tx, id, versions, author).await?;
+        self.commit(tx).await?;
+        self.finish_now(id).await;
+        Ok(())
     }
 
     async fn erase_texts_of(
@@ -111,15 +113,6 @@ impl Store {
         self.record(tx, &Happening::knowledge(change)).await
     }
 
-    /// Has SQLite write zeros over what is deleted, rather than only free its place.
-    pub(super) async fn write_over(&self, tx: &mut Tx, on: bool) -> Result<(), StoreError> {
-        if self.backend() == Backend::Sqlite {
-            let sql = if on { "PRAGMA secure_delete = ON" } else { "PRAGMA secure_delete = OFF" };
-            on!(tx, c => sqlx::query(sql).execute(c).await.rows())?;
-        }
-        Ok(())
-    }
-
     /// Forgets the words that no item holds any more. They are otherwise kept, for whoever writes them again.
     async fn forget_words(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let gone: Vec<(String,)> = on!(tx, c => sqlx::query_as("DELETE FROM knowledge_words WHERE docs <= 0 RETURNING word").fetch_all(c).await)?;
@@ -141,14 +134,5 @@ impl Store {
             on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(serde_json::to_string(&of)?).execute(c).await.rows())?;
         }
         Ok(())
-    }
-
-    /// Commits what was done while SQLite wrote over what it deleted, or leaves it where it failed. Either way, it writes over
-    /// nothing more.
-    pub(super) async fn over(&self, mut tx: Tx, done: Result<(), StoreError>) -> Result<(), StoreError> {
-        let off = self.write_over(&mut tx, false).await;
-        done?;
-        off?;
-        self.commit(tx).await
     }
 }

@@ -30,8 +30,19 @@ impl Store {
         self.change_undone(tx, |undone| undone.push(id)).await
     }
 
+    /// Does what is still to be done of an item that is erased by now. Where that fails, it stays noted, for the next
+    /// clean-up.
+    pub(super) async fn finish_now(&self, id: KnowledgeId) {
+        if let Err(error) = self.finish(vec![id]).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "what was erased is left in events or indexes still; it goes with the next clean-up"
+            );
+        }
+    }
+
     /// Does what is still to be done of these items.
-    pub(super) async fn finish(&self, items: Vec<KnowledgeId>) -> Result<(), StoreError> {
+    async fn finish(&self, items: Vec<KnowledgeId>) -> Result<(), StoreError> {
         for id in &items {
             self.forget_titles(*id).await?;
         }
@@ -82,17 +93,12 @@ impl Store {
         }
         for events in found.chunks(EVENTS) {
             let mut tx = self.begin_light().await?;
-            self.write_over(&mut tx, true).await?;
-            let done = self.rewrite(&mut tx, events).await;
-            self.over(tx, done).await?;
-        }
-        Ok(())
-    }
-
-    async fn rewrite(&self, tx: &mut Tx, events: &[(i64, String)]) -> Result<(), StoreError> {
-        for (seq, what) in events {
-            on!(tx, c => sqlx::query("UPDATE events SET what = $2 WHERE seq = $1").bind(seq).bind(what).execute(c).await
-                .rows())?;
+            tx.write_over().await?;
+            for (seq, what) in events {
+                on!(tx, c => sqlx::query("UPDATE events SET what = $2 WHERE seq = $1").bind(seq).bind(what)
+                    .execute(c).await.rows())?;
+            }
+            self.commit(tx).await?;
         }
         Ok(())
     }
@@ -104,10 +110,9 @@ impl Store {
         }
         loop {
             let mut tx = self.begin_light().await?;
-            self.write_over(&mut tx, true).await?;
-            let mut went_on = false;
-            let done = self.merge_pages(&mut tx).await.map(|on| went_on = on);
-            self.over(tx, done).await?;
+            tx.write_over().await?;
+            let went_on = self.merge_pages(&mut tx).await?;
+            self.commit(tx).await?;
             if !went_on {
                 return Ok(());
             }

@@ -9,7 +9,8 @@ use super::{Ending, Finished, Lease};
 use crate::{Rows, Store, StoreError, Tx, on};
 
 impl Store {
-    /// Ends a run, or lets it wait for a person to look at its plan, and moves its card; unless a member said something in the last moment: then it goes on.
+    /// Ends a run, or lets it wait for a person to look at its plan, and moves its card; unless a member said something
+    /// in the last moment: then it goes on.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], [`StoreError::Illegal`].

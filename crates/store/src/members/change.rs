@@ -20,9 +20,9 @@ pub struct Changed {
 
 impl Store {
     /// Changes a member on behalf of another, if that one may. A change of the role ends the sessions, a lower role what the
-    /// member has invited and the links that it made for others, and a higher one the links that others made for it; disabling ends all of that, tokens and the member's own
-    /// links as well; whoever may run nothing any more has no run at work and no execution that goes on. All of it at once, or
-    /// nothing.
+    /// member has invited and the links that it made for others, and a higher one the links that others made for it;
+    /// disabling ends all of that, tokens and the member's own links as well; whoever may run nothing any more has no
+    /// run at work and no execution that goes on. All of it at once, or nothing.
     ///
     /// # Errors
     /// [`StoreError::Refused`]; [`StoreError::NotFound`].

@@ -119,7 +119,8 @@ impl Store {
         Ok(Filling { store: self.clone(), tx, tables, filled: Vec::new() })
     }
 
-    /// What was settled of the rows that are here, where they are this backup's and what comes after them in its restore is not done.
+    /// What was settled of the rows that are here, where they are this backup's and what comes after them in its
+    /// restore is not done.
     ///
     /// # Errors
     /// When the database fails.
@@ -131,7 +132,8 @@ impl Store {
         Ok(found.filter(|found| found.backup == backup).map(|found| found.settled))
     }
 
-    /// Tells the audit of the restore that put these rows there, which are another installation's from now on: once, however often it is cut off before it is done.
+    /// Tells the audit of the restore that put these rows there, which are another installation's from now on: once,
+    /// however often it is cut off before it is done.
     ///
     /// # Errors
     /// When the database fails.

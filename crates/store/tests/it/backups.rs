@@ -120,7 +120,34 @@ on_both! {
         assert_eq!(names().await, ["c", "b1", "b", "a"]);
     }
 
+    async fn what_is_not_sound_is_told_of_where_they_are_to_go_and_of_the_own(fresh: Fresh) {
+        let store = &fresh.store;
+        let unsound = async |at: Option<&str>, limit| {
+            let all = store.unsound_backups(at, limit).await.unwrap();
+            all.into_iter().filter_map(|one| one.name).collect::<Vec<_>>()
+        };
+        for (name, parent) in [("a", None), ("a1", Some("a")), ("b", None), ("c", None), ("d", None), ("e", None)] {
+            make(&fresh, made_as(name, parent, None)).await;
+        }
+        for name in ["a", "b", "c", "d"] {
+            store.note_backup_verified(name, Some("a part is damaged")).await.unwrap();
+        }
+        assert_eq!(unsound(Some("/mnt/backups"), 9).await, ["d", "c", "b", "a1", "a"], "and not e");
+        assert_eq!(unsound(Some("/mnt/backups"), 2).await, ["d", "c"]);
+        fresh.tamper("UPDATE backups SET destination = '/mnt/former' WHERE name = 'b'").await.unwrap();
+        fresh.tamper("UPDATE backups SET installation = 'another' WHERE name = 'c'").await.unwrap();
+        assert_eq!(unsound(Some("/mnt/backups"), 9).await, ["d", "a1", "a"]);
+        assert_eq!(unsound(None, 9).await, ["d", "b", "a1", "a"], "where no place is named");
+        store.note_backups_gone("/mnt/backups", &["a", "a1", "e"].map(str::to_owned).into()).await.unwrap();
+        assert_eq!(unsound(Some("/mnt/backups"), 9).await, ["a1", "a"]);
+        let standing: Vec<_> = store.standing_backups().await.unwrap().into_iter().filter_map(|one| one.name).collect();
+        assert_eq!(standing, ["e", "b", "a1", "a"]);
+    }
+
     async fn since_when_there_is_none_is_known_however_many_tries_were_forgotten(fresh: Fresh) {
+        // Another installation, from which this one was restored, put its own there before.
+        make(&fresh, BackupEnd::Failed("no room".to_owned())).await;
+        fresh.tamper("UPDATE backups SET installation = 'another'").await.unwrap();
         let first = make(&fresh, BackupEnd::Failed("no room".to_owned())).await;
         for _ in 0..510 {
             make(&fresh, BackupEnd::Failed("no room".to_owned())).await;

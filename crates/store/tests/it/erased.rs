@@ -150,6 +150,24 @@ on_both! {
         store.erase_versions(item.id(), &[1], &by(&anna)).await.unwrap();
         assert_ne!(store.knowledge_version(item.id(), 1).await.unwrap().unwrap().erased_at, Some(fresh.clock.now()));
     }
+
+    async fn what_is_erased_is_not_said_to_have_failed_where_something_is_left_to_do(fresh: Fresh) {
+        let (anna, store) = (fresh.member("anna").await, &fresh.store);
+        let item = write(&fresh, by(&anna), entry("How to call it", &format!("The key is {SECRET}."))).await;
+        store.update_knowledge(item.id(), 1, entry("How", "Ask."), None, Judged::AsBefore, &by(&anna)).await.unwrap();
+        let undone = async || store.setting::<Vec<guildhall_types::KnowledgeId>>("knowledge_erased").await.unwrap();
+        // No event can be read that tells of it.
+        let told = format!("kind LIKE 'knowledge.%' AND what LIKE '%{}%'", item.id());
+        fresh.tamper(&format!("UPDATE events SET what = '!' || what WHERE {told}")).await.unwrap();
+        store.erase_versions(item.id(), &[1], &by(&anna)).await.unwrap();
+        store.erase_knowledge(item.id(), &by(&anna)).await.unwrap();
+        assert_eq!(store.knowledge(item.id()).await.unwrap(), None);
+        assert_eq!(undone().await, Some(vec![item.id(), item.id()]));
+        assert!(store.finish_erasing().await.is_err(), "the clean-up says so");
+        fresh.tamper(&format!("UPDATE events SET what = ltrim(what, '!') WHERE {told}")).await.unwrap();
+        store.finish_erasing().await.unwrap();
+        assert_eq!(undone().await, Some(vec![]));
+    }
 }
 
 #[tokio::test]

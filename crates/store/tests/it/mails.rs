@@ -3,7 +3,7 @@
 use chrono::Duration;
 use guildhall_store::{MailEnd, NewMail, NewSignUp, SealedSecret, Store, StoreError, TryLimit, mail_identity};
 use guildhall_types::audit::AuditAction;
-use guildhall_types::mail::{MailKind, MailStatus};
+use guildhall_types::mail::{MailKind, MailStatus, WhyGivenUp};
 use guildhall_types::member::MemberRole;
 use guildhall_types::{Clock, MailId, MemberId};
 
@@ -76,15 +76,22 @@ on_both! {
         // An address that there is not.
         fresh.clock.advance(Duration::minutes(1));
         put(store, "nobody@example.com").await;
-        end(&|_| MailEnd::GivenUp("no such address".to_owned())).await;
+        end(&|_| MailEnd::GivenUp(WhyGivenUp::Refused, "no such address".to_owned())).await;
         assert_eq!(stuck().await, None);
+        // The same, by a server that first asks everybody to come again; it has done so with the first one, too.
+        put(store, "noone@example.com").await;
+        end(&later).await;
+        fresh.clock.advance(Duration::hours(1));
+        for _ in 0..2 {
+            end(&|_| MailEnd::GivenUp(WhyGivenUp::Refused, "no such address".to_owned())).await;
+        }
+        assert_eq!((stuck().await, store.waiting_mails().await.unwrap()), (None, 0));
         // Tried in vain for a day, and given up: it stays so until one is sent.
         let last = fresh.clock.now();
         put(store, "olga@example.com").await;
         end(&later).await;
         fresh.clock.advance(Duration::hours(2));
-        end(&later).await;
-        end(&|_| MailEnd::GivenUp("refused".to_owned())).await;
+        end(&|_| MailEnd::GivenUp(WhyGivenUp::OutOfTime, "refused".to_owned())).await;
         assert_eq!(stuck().await, Some(last));
         put(store, "olga@example.com").await;
         end(&|_| MailEnd::Sent).await;
@@ -97,7 +104,7 @@ on_both! {
         let held = fresh.store.claim_mail(Duration::hours(1)).await.unwrap().unwrap();
         assert_eq!((over.mail.id, held.mail.id, held.mail.attempts), (id, id, 2));
         assert!(fresh.store.claim_mail(Duration::hours(1)).await.unwrap().is_none(), "it is held");
-        assert!(!fresh.store.end_mail(&over, &MailEnd::GivenUp("late".to_owned())).await.unwrap());
+        assert!(!fresh.store.end_mail(&over, &MailEnd::GivenUp(WhyGivenUp::Refused, "late".to_owned())).await.unwrap());
         assert!(held.body.is_some() && fresh.store.secret(&mail_identity(id)).await.unwrap().is_some());
         assert!(fresh.store.end_mail(&held, &MailEnd::Sent).await.unwrap());
         assert!(!fresh.store.end_mail(&held, &MailEnd::Sent).await.unwrap());
@@ -115,7 +122,7 @@ on_both! {
         assert_eq!((trouble.status, trouble.problem.unwrap().chars().count()), (MailStatus::Waiting, 500));
         fresh.clock.advance(Duration::minutes(6));
         let claimed = fresh.store.claim_mail(Duration::hours(1)).await.unwrap().unwrap();
-        assert!(fresh.store.end_mail(&claimed, &MailEnd::GivenUp("no".to_owned())).await.unwrap());
+        assert!(fresh.store.end_mail(&claimed, &MailEnd::GivenUp(WhyGivenUp::Refused, "no".to_owned())).await.unwrap());
         assert_eq!(fresh.store.failed_mails(10).await.unwrap()[0].status, MailStatus::Failed);
         fresh.clock.advance(Duration::days(31));
         assert_eq!(fresh.store.forget_mails(fresh.clock.now() - Duration::days(30)).await.unwrap(), 1);

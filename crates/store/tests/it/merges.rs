@@ -109,14 +109,14 @@ on_both! {
         let below = verified(&fresh, &at_work(&fresh, &anna, &project, &[]).await, false).await;
         let waits = at_work(&fresh, &anna, &project, &[below]).await;
         let id = verified(&fresh, &waits, true).await;
-        assert_eq!(store.take_merge_in_hand(below).await.unwrap(), None, "it was not to be merged by itself");
+        assert_eq!(store.take_merge_in_hand(below).await.unwrap(), None, "it is not to be merged by itself");
         let hand = store.take_merge_in_hand(id).await.unwrap().unwrap();
         store.record_merge(below, "one").await.unwrap();
         assert_eq!(due(&fresh).await, []);
         store.leave_merge(hand).await.unwrap();
         let all = store.due_merges(&[]).await.unwrap();
         assert_eq!(all.len(), 1, "it could not be merged by hand");
-        let hand = store.take_merge_in_hand(id).await.unwrap().unwrap();
+        let conflicts = store.take_merge_in_hand(id).await.unwrap().unwrap();
         assert!(!store.take_up_merge(&all[0]).await.unwrap(), "who looked before comes too late");
         // Somebody has it go on meanwhile, and it is verified anew.
         store.follow_up(id, anna.id, "And this.").await.unwrap();
@@ -124,9 +124,44 @@ on_both! {
         assert!(matches!(refused, Err(StoreError::Illegal(_))), "{refused:?}");
         let again = store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
         fresh.tamper("UPDATE run_messages SET read_by_turn = 1").await.unwrap();
-        verified(&fresh, &again, false).await;
-        store.leave_merge(hand).await.unwrap();
+        verified(&fresh, &again, true).await;
+        store.merge_no_later(conflicts).await.unwrap();
+        store.leave_merge(conflicts).await.unwrap();
+        assert_eq!(due(&fresh).await, [id], "that was the work before");
+        let conflicts = store.take_merge_in_hand(id).await.unwrap().unwrap();
+        store.merge_no_later(conflicts).await.unwrap();
+        fresh.clock.advance(Duration::hours(1));
         assert_eq!(due(&fresh).await, []);
+    }
+
+    async fn a_merge_by_hand_that_is_cut_off_takes_nothing_from_it(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        project_that(&fresh, AfterWork::Merge, &project).await;
+        let store = &fresh.store;
+        let below = verified(&fresh, &at_work(&fresh, &anna, &project, &[]).await, false).await;
+        let id = verified(&fresh, &at_work(&fresh, &anna, &project, &[below]).await, true).await;
+        store.record_merge(below, "one").await.unwrap();
+        let all = store.due_merges(&[]).await.unwrap();
+        store.take_merge_in_hand(id).await.unwrap().unwrap();
+        fresh.clock.advance(Duration::minutes(9));
+        assert_eq!(due(&fresh).await, [], "it may still be under way");
+        fresh.clock.advance(Duration::minutes(2));
+        assert_eq!(due(&fresh).await, [id]);
+        // Two at once: who fails does not let it go in the middle of the other's, whichever began first.
+        let one = store.take_merge_in_hand(id).await.unwrap().unwrap();
+        let other = store.take_merge_in_hand(id).await.unwrap().unwrap();
+        store.leave_merge(one).await.unwrap();
+        assert_eq!((due(&fresh).await, store.take_up_merge(&all[0]).await.unwrap()), (vec![], false));
+        store.leave_merge(other).await.unwrap();
+        assert_eq!(due(&fresh).await, [], "it does not know that the first one has left");
+        fresh.clock.advance(Duration::minutes(11));
+        store.take_merge_in_hand(id).await.unwrap().unwrap();
+        let other = store.take_merge_in_hand(id).await.unwrap().unwrap();
+        store.leave_merge(other).await.unwrap();
+        assert_eq!(due(&fresh).await, [], "the first one is still at it");
+        fresh.clock.advance(Duration::minutes(11));
+        assert!(store.take_up_merge(&all[0]).await.unwrap());
+        assert_eq!(status(&fresh, id).await, FeatureStatus::Queued);
     }
 
     async fn that_work_is_merged_by_itself_is_said_of_what_ends_and_no_other(fresh: Fresh) {

@@ -1,6 +1,7 @@
 //! Which schema a database is at, and what it says of itself.
 
 use guildhall_store::{Backend, NewProject, Store, StoreError};
+use guildhall_types::alert::{Threshold, Thresholds};
 use guildhall_types::event::Happening;
 use guildhall_types::project::ProjectSource;
 use guildhall_types::{Clock, SystemClock};
@@ -51,6 +52,22 @@ on_both! {
         // It goes on where the later version is installed again, or its schema is the same.
         fresh.tamper(&format!("DELETE FROM _sqlx_migrations WHERE version = {}", known + 3)).await.unwrap();
         fresh.store.migrate().await.unwrap();
+    }
+
+    async fn thresholds_of_backups_that_were_set_along_with_others_follow_from_the_rhythm_again(fresh: Fresh) {
+        for (warning, critical, stays) in [(26, 50, false), (30, 50, true)] {
+            let old = fresh.bare_beside().await;
+            old.store.migrate_to(46).await.unwrap();
+            let hours = format!("{{\"warning\":{warning},\"critical\":{critical}}}");
+            let set = format!(
+                "INSERT INTO settings (name, value) VALUES ('alert_thresholds',
+                 '{{\"memory\":{{\"warning\":60,\"critical\":70}},\"backupHours\":{hours}}}')"
+            );
+            old.tamper(&set).await.unwrap();
+            old.store.migrate().await.unwrap();
+            let set: Thresholds = old.store.setting("alert_thresholds").await.unwrap().unwrap();
+            assert_eq!((set.memory.warning, set.backup_hours), (60, stays.then_some(Threshold { warning, critical })));
+        }
     }
 
     async fn addresses_that_were_kept_lose_what_let_a_clone_in(fresh: Fresh) {

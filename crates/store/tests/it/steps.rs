@@ -10,7 +10,7 @@ use guildhall_types::limits::Limits;
 use guildhall_types::member::ProviderKind;
 use guildhall_types::pipeline::{OnFailure, PipelineStep, RunStep, StepStatus as S};
 use guildhall_types::run::{CheckKind, CheckStatus, KeySource, LedgerRow, RunEvent, RunStatus, Turn};
-use guildhall_types::trial::{TrialStatus, TriedCheck};
+use guildhall_types::trial::{Trial, TrialStatus, TriedCheck};
 
 use crate::harness::{Fresh, new_run, on_both};
 
@@ -211,7 +211,19 @@ on_both! {
         assert!(!store.put_trial(&trial).await.unwrap());
         let shown = store.trial(project.id).await.unwrap().unwrap();
         assert_eq!((shown.id, shown.checks.len(), shown.commit_id.as_str()), (second.id, 0, "c2"));
-        let query = AuditQuery { action: Some(AuditAction::TryChecks), limit: 10, ..AuditQuery::default() };
-        assert_eq!(store.audit_entries(&query).await.unwrap().len(), 2);
+        let told = async |action| {
+            let query = AuditQuery { action: Some(action), limit: 10, ..AuditQuery::default() };
+            store.audit_entries(&query).await.unwrap().len()
+        };
+        assert_eq!(told(AuditAction::TryChecks).await, 2);
+
+        // What runs is stopped, for the first reason; what is over was stopped by nobody.
+        assert!(!store.stop_trial(&trial, "Olga stopped it.").await.unwrap(), "another one runs");
+        assert!(store.stop_trial(&second, "Olga stopped it.").await.unwrap());
+        assert!(store.stop_trial(&second, "Ben stopped it.").await.unwrap());
+        assert_eq!(store.trial_stopped(&second).await.unwrap().as_deref(), Some("Olga stopped it."));
+        assert!(store.put_trial(&Trial { status: TrialStatus::Stopped, ..second.clone() }).await.unwrap());
+        assert!(!store.stop_trial(&second, "Olga stopped it.").await.unwrap());
+        assert_eq!(told(AuditAction::StopChecks).await, 2);
     }
 }

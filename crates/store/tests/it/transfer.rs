@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::Duration;
 use guildhall_store::{
-    KnowledgeFilter, Named, NewCredential, NewFile, NewKnowledge, NewMail, Piece, PlainRow, SealedSecret, Store,
-    StoreError, TableHead, TableSum, Value, credential_identity, mail_identity,
+    KnowledgeFilter, MailEnd, Named, NewCredential, NewFile, NewKnowledge, NewMail, Piece, PlainRow, SealedSecret,
+    Store, StoreError, TableHead, TableSum, Value, credential_identity, mail_identity,
 };
 use guildhall_types::knowledge::{KnowledgeReview, Via};
 use guildhall_types::mail::MailKind;
@@ -280,6 +281,12 @@ on_both! {
             SealedSecret { identity: mail_identity(id), key_id: "k".to_owned(), wrapped_key: vec![1], sealed: vec![2] };
         let mail = NewMail { id, kind: MailKind::Notice, recipient: "ben@example.com".to_owned(), body };
         other.store.mailing(vec![mail]).put_mails().await.unwrap();
+        // It was tried in vain, twice.
+        for _ in 0..2 {
+            let claimed = other.store.claim_mail(Duration::minutes(1)).await.unwrap().unwrap();
+            let later = MailEnd::Later(other.clock.now(), "busy".to_owned());
+            assert!(other.store.end_mail(&claimed, &later).await.unwrap());
+        }
         let (pieces, _) = dumped(&other.store).await;
         let mut filling = fresh.store.fill().await.unwrap();
         for piece in pieces {
@@ -292,6 +299,7 @@ on_both! {
         assert_eq!(fresh.store.waiting_mails().await.unwrap(), 0);
         let failed = fresh.store.failed_mails(9).await.unwrap();
         assert!(failed[0].problem.as_ref().unwrap().contains("not sent again"), "{failed:?}");
+        assert_eq!(fresh.store.mail_stuck_since().await.unwrap(), None, "the mail server had no part in it");
         assert_eq!(fresh.store.secret(&mail_identity(id)).await.unwrap(), None);
     }
 

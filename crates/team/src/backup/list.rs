@@ -174,8 +174,8 @@ pub(super) struct Tidied {
     pub(super) left: BTreeSet<String>,
 }
 
-/// Takes away what is not kept of this installation's own, by what `finding` says of each, and what was cut off in the middle. Only with the
-/// destination in hand.
+/// Takes away what is not kept of this installation's own, by what `finding` says of each, and what was cut off in the
+/// middle. Only with the destination in hand.
 pub(super) async fn tidy_alone(
     shelf: &Shelf,
     keep: &Keep,

@@ -30,7 +30,8 @@ pub struct BackupsView {
     pub last_good_unchecked: Option<String>,
     /// The latest backups and tries, the latest first, 50 at most.
     pub items: Vec<Backup>,
-    /// Those before them that are there and not sound, the latest first, 50 at most.
+    /// Those before them that are there and not sound, the latest first, 50 at most: where they go, if the operator
+    /// named a place.
     pub earlier_unsound: Vec<Backup>,
 }
 
@@ -92,9 +93,9 @@ impl Team {
         let items = self.store.backups(SHOWN).await?;
         // Only then, so that one that is shown as done is not missed here.
         let good = self.store.last_good_backup(destination.as_deref()).await?;
-        let earlier = |one: &Backup| !one.is_sound() && items.iter().all(|shown| shown.id != one.id);
-        let most = usize::try_from(SHOWN).unwrap_or(usize::MAX);
-        let earlier_unsound = self.store.standing_backups().await?.into_iter().filter(earlier).take(most).collect();
+        let mut earlier_unsound = self.store.unsound_backups(destination.as_deref(), 2 * SHOWN).await?;
+        earlier_unsound.retain(|one| items.iter().all(|shown| shown.id != one.id));
+        earlier_unsound.truncate(usize::try_from(SHOWN).unwrap_or(usize::MAX));
         Ok(BackupsView {
             destination,
             sealed: backups.is_some_and(|backups| backups.plan().rules.key_file.is_some()),

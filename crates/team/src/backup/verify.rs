@@ -81,7 +81,8 @@ fn needed(chain: &[Manifest]) -> u64 {
 /// repositories with all that their refs reach, the counts, the chain of the audit, and what `vault` opens.
 ///
 /// # Errors
-/// When a part is damaged: the backup is then not one to rely on. When the key is another, or there is no room: then nothing is known of it.
+/// When a part is damaged: the backup is then not one to rely on. When the key is another, or there is no room: then
+/// nothing is known of it.
 pub async fn verify(
     shelf: &Shelf,
     name: Option<&str>,

@@ -5,6 +5,7 @@ use std::time::Duration as StdDuration;
 use chrono::Duration;
 use guildhall_store::{ClaimedMail, MailEnd, mail_identity};
 use guildhall_types::audit::{AuditAction, AuditOutcome, Note};
+use guildhall_types::mail::WhyGivenUp;
 use guildhall_types::member::Member;
 use guildhall_types::tidy::before;
 use guildhall_types::trace::{Side, Span};
@@ -105,11 +106,11 @@ impl Team {
                     sent += 1;
                     MailEnd::Sent
                 }
-                Err(Undelivered { for_good: true, words, .. }) => MailEnd::GivenUp(words),
+                Err(Undelivered { for_good: true, words, .. }) => MailEnd::GivenUp(WhyGivenUp::Refused, words),
                 Err(Undelivered { words, .. }) => {
                     match pace.next(claimed.mail.created_at, claimed.mail.attempts, self.clock.now()) {
                         Some(at) => MailEnd::Later(at, words),
-                        None => MailEnd::GivenUp(words),
+                        None => MailEnd::GivenUp(WhyGivenUp::OutOfTime, words),
                     }
                 }
             };
@@ -122,7 +123,7 @@ impl Team {
                 MailEnd::Later(at, why) => {
                     tracing::warn!(mail = %id, %at, why, "a mail was not sent and is tried again")
                 }
-                MailEnd::GivenUp(why) => tracing::error!(mail = %id, why, "a mail was given up"),
+                MailEnd::GivenUp(_, why) => tracing::error!(mail = %id, why, "a mail was given up"),
             }
             if !self.store.end_mail(&claimed, &end).await? {
                 tracing::warn!(mail = %id, "another process sends this mail as well");

@@ -14,7 +14,7 @@ pub(super) fn short(mut diff: Diff, most: usize) -> Diff {
         return diff;
     }
     diff.truncated = true;
-    diff.note = Some(match diff.files.as_mut_slice() {
+    let note = match diff.files.as_mut_slice() {
         [file] => {
             let lines = cut(file, most);
             format!(
@@ -32,7 +32,9 @@ pub(super) fn short(mut diff: Diff, most: usize) -> Diff {
                 "The change is too long for one answer, so {list} without their texts. Give `path` for the part of one file."
             )
         }
-    });
+    };
+    // What git left out already is said, too.
+    diff.note = Some(diff.note.map_or_else(|| note.clone(), |said| format!("{said} {note}")));
     diff
 }
 
@@ -124,6 +126,14 @@ mod tests {
         assert_eq!(too_large, [true, true, false], "the last had no text");
         let note = large.note.unwrap();
         assert!(note.contains("its files are listed without their texts") && note.contains("`path`"), "{note}");
+    }
+
+    #[test]
+    fn what_was_left_out_before_is_still_said() {
+        let said = Some("The diff is too large to be read whole.".to_owned());
+        let large = short(Diff { note: said, ..diff(vec![file("a", 2_000)]) }, 50_000);
+        let note = large.note.unwrap();
+        assert!(note.starts_with("The diff is too large to be read whole. The change of this file"), "{note}");
     }
 
     #[test]

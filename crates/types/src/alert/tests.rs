@@ -141,13 +141,16 @@ fn a_backup_is_old_by_how_often_one_is_made_unless_somebody_says_from_when_on() 
     let usual = Thresholds::default();
     let every = |hours| Some(Rhythm::Every(Duration::hours(hours)));
     let hours = |thresholds: Thresholds, rhythm| {
-        let Threshold { warning, critical } = thresholds.with_backups_every(rhythm).backup_hours;
+        let Threshold { warning, critical } = thresholds.with_backups_every(rhythm).backup_hours.unwrap();
         (warning, critical)
     };
     assert_eq!([hours(usual, None), hours(usual, every(24))], [(26, 50); 2]);
     assert_eq!((hours(usual, every(6)), hours(usual, every(168))), ((8, 14), (170, 338)));
-    let own = Thresholds { backup_hours: Threshold { warning: 30, critical: 40 }, ..usual };
-    assert_eq!(hours(own, every(168)), (30, 40));
+    assert_eq!(usual.of(AlertKind::BackupOld), usual.with_backups_every(every(24)).of(AlertKind::BackupOld));
+    for (warning, critical) in [(30, 40), (26, 50)] {
+        let own = Thresholds { backup_hours: Some(Threshold { warning, critical }), ..usual };
+        assert_eq!(hours(own, every(168)), (warning, critical));
+    }
 }
 
 #[test]
@@ -248,7 +251,7 @@ proptest! {
     fn any_thresholds_that_can_be_let_everything_come_back(low in 1..1_000_i64, more in 1..1_000_i64, kind in kind()) {
         let any = if kind.falls() { Threshold { warning: low + more, critical: low } } else { Threshold { warning: low, critical: low + more } };
         let thresholds = Thresholds {
-            active_agents: any, api_failures: any, database_millis: any, bus_seconds: any, backup_hours: any,
+            active_agents: any, api_failures: any, database_millis: any, bus_seconds: any, backup_hours: Some(any),
             clean_up_minutes: any, certificate_days: any, ..Thresholds::default()
         };
         let mut watch = Watch { thresholds, ..Watch::default() };

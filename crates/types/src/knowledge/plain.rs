@@ -1,6 +1,12 @@
 //! A Markdown text without its marks, as a line or two of it are shown where nothing draws Markdown. It reads each line by
 //! itself: enough for an excerpt, and quick over long texts.
 
+/// Brackets that may stand in each other and be links; deeper ones are left as they are. So a text of nothing but
+/// brackets takes no more time than another, nor more of the stack.
+const LEVELS: usize = 8;
+/// Bytes of a link's address at most; a longer one is left as it is.
+const ADDRESS: usize = 2_000;
+
 /// The text without the marks of Markdown, still in lines. What stands in code is left as it is.
 pub fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -114,7 +120,14 @@ fn inline(line: &str, out: &mut String) {
                 }
             },
             // Next to a word it draws it; between two blanks it is a sign. Within a word `_` belongs to a name.
-            '*' | '~' | '_' if draws(c, before, rest) => rest.trim_start_matches(c),
+            '*' | '~' | '_' => {
+                let after = rest.trim_start_matches(c);
+                if !draws(c, before, rest.len() - after.len(), after) {
+                    out.push_str(&rest[..rest.len() - after.len()]);
+                    before = c;
+                }
+                after
+            }
             _ => {
                 out.push(c);
                 before = c;
@@ -124,43 +137,49 @@ fn inline(line: &str, out: &mut String) {
     }
 }
 
-/// Whether a run of marks at the beginning of `rest` draws what is beside it.
-fn draws(mark: char, before: char, rest: &str) -> bool {
-    let after = rest.trim_start_matches(mark);
+/// Whether so many of a mark draw what is beside them.
+fn draws(mark: char, before: char, count: usize, after: &str) -> bool {
     let next = after.chars().next().unwrap_or(' ');
-    match (mark, rest.len() - after.len()) {
-        ('~', count) => count == 2 && !(before.is_whitespace() && next.is_whitespace()),
-        ('_', _) => before.is_alphanumeric() != next.is_alphanumeric(),
+    match mark {
+        '~' => count == 2 && !(before.is_whitespace() && next.is_whitespace()),
+        '_' => before.is_alphanumeric() != next.is_alphanumeric(),
         _ => !(before.is_whitespace() && next.is_whitespace()),
     }
 }
 
 /// What a link says, and what comes after it. `text` comes after the bracket that opens it.
 fn link(text: &str) -> Option<(&str, &str)> {
-    let mut depth = 1;
-    let end = text.char_indices().find_map(|(at, c)| {
-        depth += match c {
-            '[' => 1,
-            ']' => -1,
-            _ => 0,
-        };
-        (depth == 0).then_some(at)
-    })?;
+    let end = closing(text.bytes())?;
     let (label, after) = (&text[..end], &text[end + 1..]);
     let (close, address) = match after.chars().next()? {
         '(' => (')', &after[1..]),
         '[' => (']', &after[1..]),
         _ => return None,
     };
-    let (_, after) = address.split_once(close)?;
-    Some((label, after))
+    let end = address[..address.floor_char_boundary(ADDRESS)].find(close)?;
+    Some((label, &address[end + 1..]))
+}
+
+/// Where the bracket closes that opened before these bytes, unless too many stand in it.
+fn closing(bytes: impl Iterator<Item = u8>) -> Option<usize> {
+    let mut open = 1;
+    for (at, byte) in bytes.enumerate() {
+        match byte {
+            b'[' if open == LEVELS => return None,
+            b'[' => open += 1,
+            b']' if open == 1 => return Some(at),
+            b']' => open -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::plain;
+    use super::{ADDRESS, LEVELS, closing, plain};
 
     fn line(text: &str) -> String {
         plain(text).split_whitespace().collect::<Vec<_>>().join(" ")
@@ -179,9 +198,35 @@ mod tests {
             ("`a_b*c*` is ``x`y``, some_long_name is 3 * 4", "a_b*c* is x`y, some_long_name is 3 * 4"),
             ("\\*not drawn\\* __both__ ***all***", "*not drawn* both all"),
             ("#channel and 1.5 and -1", "#channel and 1.5 and -1"),
+            ("2 ** 3, a__b and ~~~", "2 ** 3, a__b and ~~~"),
+            ("[a [b](c) d](e)", "a b d"),
         ] {
             assert_eq!(line(markdown), expected, "{markdown}");
         }
+    }
+
+    #[test]
+    fn links_in_links_without_end_are_left_as_they_are() {
+        let nested = |count: usize| format!("{}x{}", "[".repeat(count), "]()".repeat(count));
+        assert_eq!(line(&nested(LEVELS)), "x");
+        let deep = line(&nested(20_000));
+        assert!(deep.starts_with("[[[") && deep.ends_with("]()") && deep.contains("[x]"), "{} bytes", deep.len());
+    }
+
+    #[test]
+    fn a_long_text_of_marks_is_looked_through_a_bounded_number_of_times() {
+        for text in ["[".repeat(100_000), "[] [".repeat(25_000), "[[]".repeat(30_000), "[a](".repeat(25_000)] {
+            let mut looked = 0;
+            for (at, _) in text.match_indices('[') {
+                closing(text[at + 1..].bytes().inspect(|_| looked += 1));
+            }
+            assert!(looked <= LEVELS * text.len(), "{looked} of {}", &text[..4]);
+        }
+        for part in ["[", "[](", "[a](", "`", "*", "_", "~", " _ ", "[]["] {
+            plain(&format!("a {}", part.repeat(100_000)));
+        }
+        let far = format!("[x]({})", "a".repeat(ADDRESS));
+        assert_eq!(line(&far), far);
     }
 
     proptest! {

@@ -104,6 +104,7 @@ export function Confirm({
   confirm,
   cancel = t.common.cancel,
   danger,
+  focusWhenGone,
   onConfirm,
 }: {
   open: boolean;
@@ -114,9 +115,12 @@ export function Confirm({
   /** What leaves everything as it is. */
   cancel?: string;
   danger?: boolean;
+  /** What gets the focus when what had it is gone by then: what was confirmed took it away. */
+  focusWhenGone?: () => Element | null;
   onConfirm: () => Promise<unknown> | unknown;
 }) {
   const [busy, setBusy] = useState(false);
+  const finalFocus = useFinalFocus(open, focusWhenGone);
   const go = async () => {
     setBusy(true);
     try {
@@ -133,7 +137,7 @@ export function Confirm({
       <AlertDialog.Portal>
         <AlertDialog.Backdrop className={backdrop} />
         <AlertDialog.Viewport className="fixed inset-0 z-50 flex items-center justify-center p-4">
-          <AlertDialog.Popup className={cn(box, "max-w-md")}>
+          <AlertDialog.Popup className={cn(box, "max-w-md")} finalFocus={finalFocus}>
             <div className="px-5 pt-5 pb-4">
               <AlertDialog.Title className="font-semibold text-lg">{title}</AlertDialog.Title>
               {children && (

@@ -5,9 +5,9 @@ let outside: Element | null = null;
 
 /**
  * Where the focus goes when a window closes: to what had it when the window opened. A window that is still being fetched when it is
- * asked for, or that another one opens, has no trigger from which that could be known.
+ * asked for, or that another one opens, has no trigger from which that could be known. Where that is gone, it goes to `otherwise`.
  */
-export function useFinalFocus(open: boolean) {
+export function useFinalFocus(open: boolean, otherwise?: () => Element | null) {
   const [was, setWas] = useState(false);
   const [before, setBefore] = useState<Element | null>(null);
   if (open !== was) {
@@ -22,7 +22,10 @@ export function useFinalFocus(open: boolean) {
   }
   return () => {
     if (before === null) return true;
-    return [before, outside].find(isThere) ?? true;
+    // A window takes its time to fade: who has gone on meanwhile is not called back.
+    const now = document.activeElement;
+    if (isThere(now) && now.closest("[role=dialog], [role=alertdialog]") === null) return false;
+    return [before, outside].find(isThere) ?? [otherwise?.() ?? null].find(isThere) ?? true;
   };
 }
 

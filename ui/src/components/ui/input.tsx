@@ -35,25 +35,31 @@ export function Field({
   children: ReactNode;
 }) {
   // What the browser would say in a bubble of its own, at whichever field comes first.
-  const [fault, setFault] = useState<string>();
+  const [fault, setFault] = useState<{ control: Control; words: string }>();
   const onInvalid = (event: SyntheticEvent) => {
     const control = event.target as Control;
     event.preventDefault();
     const { valueMissing, patternMismatch } = control.validity;
     // What fits a pattern, the field's title says.
-    setFault(
-      valueMissing ? t.common.needed : (patternMismatch && control.title) || control.validationMessage,
-    );
+    const words = valueMissing
+      ? t.common.needed
+      : (patternMismatch && control.title) || control.validationMessage;
+    setFault({ control, words });
     if (control.form?.querySelector("input:invalid, textarea:invalid, select:invalid") === control)
       control.focus();
   };
-  const complaint = error ?? fault;
+  // A control may put a sound value in place by itself, after an arrow key or when it is left, of which no `input` tells.
+  const lookAgain = () =>
+    fault && requestAnimationFrame(() => fault.control.validity.valid && setFault(undefined));
+  const complaint = error ?? fault?.words;
   return (
     <BaseField.Root
       invalid={Boolean(complaint)}
       className={cn("flex flex-col gap-1.5", className)}
       onInvalidCapture={onInvalid}
       onInputCapture={() => setFault(undefined)}
+      onKeyDownCapture={lookAgain}
+      onBlurCapture={lookAgain}
     >
       <div className="flex items-baseline justify-between gap-2">
         <BaseField.Label className="font-medium text-ink text-sm">

@@ -1,4 +1,4 @@
-import { fireEvent, render, screen } from "@testing-library/react";
+import { act, fireEvent, render, screen } from "@testing-library/react";
 import { useState } from "react";
 import { expect, test } from "vitest";
 import { Field } from "./input";
@@ -17,7 +17,10 @@ function Form() {
   );
 }
 
-test("a time is typed, stepped and put right in 24 hours, and what is none is said at its field", () => {
+/** The next picture that the browser draws. */
+const drawn = () => act(() => new Promise<void>((resolve) => requestAnimationFrame(() => resolve())));
+
+test("a time is typed, stepped and put right in 24 hours, and what is none is said at its field", async () => {
   render(<Form />);
   const field = screen.getByLabelText<HTMLInputElement>("From");
   const kept = () => screen.getByRole("status").textContent;
@@ -31,5 +34,18 @@ test("a time is typed, stepped and put right in 24 hours, and what is none is sa
   fireEvent.blur(field);
   expect([field.value, field.checkValidity(), kept()]).toEqual(["25:00", false, "21:45"]);
   fireEvent.invalid(field);
-  expect(screen.getByRole("alert").textContent).toBe("Write a time of the day, such as 07:00 or 22:30");
+  expect(screen.getByRole("alert").textContent).toBe("Write a time of the day, such as 07:00 or 22:30.");
+  // Until there is one, however it came there.
+  fireEvent.keyDown(field, { key: "Tab" });
+  await drawn();
+  expect(screen.getByRole("alert")).toBeTruthy();
+  fireEvent.keyDown(field, { key: "ArrowUp" });
+  await drawn();
+  expect([field.value, screen.queryByRole("alert")]).toEqual(["22:00", null]);
+  fireEvent.change(field, { target: { value: "9 pm" } });
+  fireEvent.invalid(field);
+  expect(screen.getByRole("alert")).toBeTruthy();
+  fireEvent.blur(field);
+  await drawn();
+  expect([field.value, screen.queryByRole("alert")]).toEqual(["21:00", null]);
 });

@@ -1,8 +1,8 @@
 import { type KeyboardEvent, useState } from "react";
 import { fullTime, later, readTime } from "@/lib/time-of-day";
+import { t } from "@/strings";
 import { Input } from "./input";
 
-const WHAT = "Write a time of the day, such as 07:00 or 22:30";
 /** Minutes of a step by the arrow keys. */
 const STEP = 15;
 
@@ -46,7 +46,7 @@ export function TimeInput({
       required
       // The pattern is what is kept; its title is said where it is not met.
       pattern="([01]\d|2[0-3]):[0-5]\d"
-      title={WHAT}
+      title={t.common.timeOfDay}
       placeholder="07:00"
       maxLength={8}
       autoComplete="off"

@@ -4,7 +4,7 @@ import { Keys } from "./kbd";
 
 export const TooltipProvider = Base.Provider;
 
-/** A word about a control, with the key that does the same. */
+/** A word about a control, with the key that does the same. Without one it stays shut. */
 export function Tooltip({
   text,
   keys,
@@ -17,7 +17,7 @@ export function Tooltip({
   children: ReactElement;
 }) {
   return (
-    <Base.Root>
+    <Base.Root disabled={text === null}>
       <Base.Trigger render={children} />
       <Base.Portal>
         <Base.Positioner side={side} sideOffset={6} className="z-70">

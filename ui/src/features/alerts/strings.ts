@@ -54,7 +54,10 @@ export const thresholds: Record<keyof Thresholds, { label: string; help: string 
   apiFailures: { label: "Failed calls to providers", help: "Within five minutes, on one server." },
   databaseMillis: { label: "Slow database", help: "Milliseconds until it gives a turn to write." },
   busSeconds: { label: "Link between servers lost", help: "Seconds since." },
-  backupHours: { label: "Old backup", help: "Hours since the latest good one." },
+  backupHours: {
+    label: "Old backup",
+    help: "Hours since the latest good one. Empty: as follows from how often one is made.",
+  },
   cleanUpMinutes: { label: "Clean-up stuck", help: "Minutes since it came through." },
   mailHours: { label: "Mail stuck", help: "Hours since mails come no further." },
   certificateDays: { label: "Certificate near its end", help: "Days that are left: less is worse." },

@@ -3,26 +3,15 @@ import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { queries } from "@/api/queries";
-import type { AlertLevel, Thresholds } from "@/api/types";
-import { FiguresForm, SettingsSection, wholeOf } from "@/components/settings-form";
+import type { Thresholds } from "@/api/types";
+import { FiguresForm, SettingsSection } from "@/components/settings-form";
 import { Field, Input } from "@/components/ui/input";
 import { toast } from "@/components/ui/toast";
 import { useEdits } from "@/lib/edits";
+import { changeOf, type Draft, draftOf, isLeft, isWhole, kept, LEVELS } from "./figures";
 import { thresholds as labels, level as levels, words } from "./strings";
 
 const NAMES = Object.keys(labels) as (keyof Thresholds)[];
-const LEVELS: AlertLevel[] = ["warning", "critical"];
-type Draft = Record<keyof Thresholds, Record<AlertLevel, string>>;
-
-function draftOf(thresholds: Thresholds): Draft {
-  const texts = (name: keyof Thresholds) => ({
-    warning: String(thresholds[name].warning),
-    critical: String(thresholds[name].critical),
-  });
-  return Object.fromEntries(NAMES.map((name) => [name, texts(name)])) as Draft;
-}
-
-const kept = (text: string) => wholeOf(text, 9);
 
 /** From which figure on alerts are raised. */
 export function ThresholdsForm() {
@@ -44,13 +33,7 @@ function Form({ thresholds }: { thresholds: Thresholds }) {
   const client = useQueryClient();
   const { draft, changes, changed, clashes, set, drop, saved } = useEdits(draftOf(thresholds));
   const save = useMutation({
-    mutationFn: (sent: Partial<Draft>) => {
-      const read = ([name, texts]: [string, Record<AlertLevel, string>]) => [
-        name,
-        { warning: kept(texts.warning), critical: kept(texts.critical) },
-      ];
-      return api.changeThresholds(Object.fromEntries(Object.entries(sent).map(read)));
-    },
+    mutationFn: (sent: Partial<Draft>) => api.changeThresholds(changeOf(sent)),
     onSuccess: (fresh, sent) => {
       client.setQueryData(keys.thresholds, fresh);
       saved(sent);
@@ -61,7 +44,7 @@ function Form({ thresholds }: { thresholds: Thresholds }) {
   return (
     <FiguresForm
       problem={problem}
-      valid={NAMES.every((name) => LEVELS.every((level) => kept(draft[name][level]) !== null))}
+      valid={NAMES.every((name) => isWhole(name, draft[name]))}
       changed={changed}
       busy={save.isPending}
       clashes={clashes.length}
@@ -78,7 +61,8 @@ function Form({ thresholds }: { thresholds: Thresholds }) {
           <div className="grid grid-cols-2 gap-3">
             {LEVELS.map((level) => {
               const text = draft[name][level];
-              const wrong = kept(text) === null ? words.number : problem?.field(`${name}.${level}`);
+              const missing = kept(text) === null && !isLeft(name, draft[name]);
+              const wrong = missing ? words.number : problem?.field(`${name}.${level}`);
               return (
                 <Field key={level} label={levels[level]} error={wrong} className="w-36">
                   <Input

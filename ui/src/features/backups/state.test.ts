@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Backup, BackupsView } from "@/api/types";
-import { problemOf, standing, underWay } from "./state";
+import { changesSoon, problemOf, standing, underWay } from "./state";
 
 const one = (of: Partial<Backup>): Backup => ({
   id: "1",
@@ -54,4 +54,15 @@ test("what is wrong with one is its own, or of what it builds on", () => {
   expect(problemOf(one({ problem: "no room" }))).toBe("no room");
   expect(problemOf(one({ verifyProblem: "damaged", unsoundBelow: "20251228T030000Z" }))).toBe("damaged");
   expect(problemOf(one({ unsoundBelow: "20251228T030000Z" }))).toContain("20251228T030000Z");
+});
+
+test("one that was just made is looked at soon, and one that nobody could look at for a while is not", () => {
+  const made = { endedAt: "2026-01-01T03:00:01Z", unchecked: "It is being restored." };
+  const at = (time: string) => Date.parse(`2026-01-01T${time}Z`);
+  expect(changesSoon(view([one({ status: "running" })]), at("09:00:00"))).toBe(true);
+  expect(changesSoon(view([one(made)]), at("03:00:02"))).toBe(true);
+  expect(changesSoon(view([one(made)]), at("03:10:00"))).toBe(false);
+  expect(
+    changesSoon(view([one({ ...made, unchecked: null, verifiedAt: made.endedAt })]), at("03:00:02")),
+  ).toBe(false);
 });

@@ -18,6 +18,16 @@ export function standing(view: BackupsView): Standing {
   return view.lastGoodUnchecked ? "unchecked" : "good";
 }
 
+/** For how long after it was made one is likely to be looked at, in milliseconds. */
+const LOOKING = 5 * 60_000;
+
+/** Whether the page soon has something else to say: one is being made, or was just made and nobody has looked at it yet. */
+export function changesSoon(view: BackupsView, now: number): boolean {
+  const [latest] = view.items;
+  const fresh = latest?.endedAt != null && now - Date.parse(latest.endedAt) < LOOKING;
+  return underWay(view) || (fresh && latest.status === "done" && latest.unchecked !== null);
+}
+
 /** Whether one is being made. */
 export function underWay(view: BackupsView): boolean {
   return view.items.some((one) => one.status === "running");

@@ -23,7 +23,7 @@ export const words = {
   destination: "Where they go",
   sealed: "Sealed with the operator's key",
   notSealed: "Not sealed: whoever reads that place reads them",
-  keys: "The keys that seal secrets are in none of them. Keep copies of `keys/` elsewhere: without them, members put their provider keys in place again.",
+  keys: "The keys that seal secrets are in none of them. Keep copies of `keys/` elsewhere: without them, members save their provider keys again.",
   list: "The latest",
   earlier: "Earlier ones that are not sound",
   earlierText: "Something wrong was found in them, or in one that they build on.",

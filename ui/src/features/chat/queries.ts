@@ -1,5 +1,5 @@
 import { infiniteQueryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { body, client } from "@/api/client";
+import { body, client, path } from "@/api/client";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import type { ChatDraft, Feature, Run, WorkMode } from "@/api/types";
@@ -7,8 +7,6 @@ import { toast } from "@/components/ui/toast";
 import { putFeature, putRun } from "@/live/apply";
 import { broughtSince, rememberThing } from "@/live/recent";
 import { encoded } from "./files";
-
-const path = (id: string) => ({ params: { path: { id } } });
 
 /** What is asked of the server about chats. */
 export const chatCalls = {

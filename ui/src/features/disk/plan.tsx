@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Sparkles } from "lucide-react";
 import { useState } from "react";
-import { api } from "@/api/calls";
+import { body, client as http } from "@/api/client";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import type { DiskReport } from "@/api/types";
@@ -11,9 +11,8 @@ import { Confirm } from "@/components/ui/dialog";
 import { toast } from "@/components/ui/toast";
 import { bytes, count } from "@/lib/format";
 import { Time } from "@/lib/time";
+import { headingOf, leadsTo, useRemove } from "./remove";
 import { d } from "./strings";
-
-const failed = (error: unknown) => toast.error(undefined, asApiError(error));
 
 interface Row {
   key: string;
@@ -61,12 +60,12 @@ export function Plan({ report, running }: { report: DiskReport; running: boolean
   const [asking, setAsking] = useState(false);
   const rows = rowsOf(report);
   const tidy = useMutation({
-    mutationFn: api.tidyNow,
+    mutationFn: () => body(http.POST("/api/operation/tidy")),
     onSuccess: (standing) => {
       client.setQueryData(keys.disk, standing);
       toast.done(d.begun);
     },
-    onError: failed,
+    onError: (error) => toast.error(undefined, asApiError(error)),
   });
   return (
     <Section id="plan" title={d.plan} lead={d.planLead}>
@@ -106,63 +105,74 @@ export function Plan({ report, running }: { report: DiskReport; running: boolean
 
 /** What nothing in the database belongs to; each goes only when an admin says so. */
 export function Orphans({ report }: { report: DiskReport }) {
-  const client = useQueryClient();
   const [asking, setAsking] = useState<string | null>(null);
-  const remove = useMutation({
-    mutationFn: (path: string) => api.removeOrphans([path]),
-    onSuccess: async () => {
-      toast.done(d.removed);
-      await client.invalidateQueries({ queryKey: keys.disk });
-    },
-    onError: failed,
-  });
-  if (report.orphans.length === 0) return null;
+  const remove = useRemove(d.removed);
   return (
-    <Section id="orphans" title={d.orphans} lead={d.orphansLead}>
-      <ul
-        aria-label={d.orphans}
-        className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card"
-      >
-        {report.orphans.map((orphan) => {
-          const young = Date.parse(orphan.removableAt) > Date.parse(report.at);
-          return (
-            <li key={orphan.path} className="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 text-sm">
-              <span className="min-w-0 flex-1 basis-60">
-                <code className="break-all">{orphan.path}</code>
-                <span className="block text-faint text-xs">
-                  {d.orphanKind[orphan.kind]}. {d.changed} <Time at={orphan.changedAt} />.
-                  {young && (
-                    <>
-                      {" "}
-                      {d.young} <Time at={orphan.removableAt} />.
-                    </>
-                  )}
-                </span>
-              </span>
-              <span className="num text-muted">{bytes(orphan.bytes)}</span>
-              <Button
-                size="sm"
-                disabled={young}
-                aria-label={`${d.remove}: ${orphan.path}`}
-                onClick={() => setAsking(orphan.path)}
-              >
-                {d.remove}
-              </Button>
-            </li>
-          );
-        })}
-      </ul>
+    <>
+      {report.orphans.length > 0 && (
+        <Section id="orphans" title={d.orphans} lead={d.orphansLead}>
+          <ul
+            aria-label={d.orphans}
+            className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card"
+          >
+            {report.orphans.map((orphan) => (
+              <Orphan
+                key={orphan.path}
+                orphan={orphan}
+                young={Date.parse(orphan.removableAt) > Date.parse(report.at)}
+                onRemove={() => setAsking(orphan.path)}
+              />
+            ))}
+          </ul>
+        </Section>
+      )}
       <Confirm
         open={asking !== null}
         onOpenChange={() => setAsking(null)}
         title={d.removeTitle}
         confirm={d.remove}
         danger
+        focusWhenGone={headingOf("orphans")}
         onConfirm={() => (asking === null ? undefined : remove.mutateAsync(asking))}
       >
         <code className="break-all">{asking}</code>
         <span>{d.removeText}</span>
       </Confirm>
-    </Section>
+    </>
+  );
+}
+
+function Orphan({
+  orphan,
+  young,
+  onRemove,
+}: {
+  orphan: DiskReport["orphans"][number];
+  /** Whether it is too young to be removed. */
+  young: boolean;
+  onRemove: () => void;
+}) {
+  return (
+    <li
+      ref={leadsTo(headingOf("orphans"))}
+      className="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 text-sm"
+    >
+      <span className="min-w-0 flex-1 basis-60">
+        <code className="break-all">{orphan.path}</code>
+        <span className="block text-faint text-xs">
+          {d.orphanKind[orphan.kind]}. {d.changed} <Time at={orphan.changedAt} />.
+          {young && (
+            <>
+              {" "}
+              {d.young} <Time at={orphan.removableAt} />.
+            </>
+          )}
+        </span>
+      </span>
+      <span className="num text-muted">{bytes(orphan.bytes)}</span>
+      <Button size="sm" disabled={young} aria-label={`${d.remove}: ${orphan.path}`} onClick={onRemove}>
+        {d.remove}
+      </Button>
+    </li>
   );
 }

@@ -15,7 +15,6 @@ export const d = {
   others: "The other servers",
   othersLead:
     "What is on a disk, only its own server can tell. Open this page at that server's address, or again: the load balancer may ask another one.",
-  usedOf: (used: string, total: string, percent: number) => `${used} of ${total} used, ${percent} %`,
   notTold: "has not told how full its disk is",
   silent: "silent",
   use: "What uses the disk",

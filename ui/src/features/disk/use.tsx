@@ -1,17 +1,13 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { CircleCheck, LoaderCircle, TriangleAlert } from "lucide-react";
 import { useState } from "react";
-import { api } from "@/api/calls";
-import { asApiError } from "@/api/error";
-import { keys } from "@/api/keys";
 import type { DiskReport, DiskStanding, Retention } from "@/api/types";
 import { Section } from "@/components/page";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/dialog";
-import { toast } from "@/components/ui/toast";
 import { cn } from "@/lib/cn";
-import { bytes, count } from "@/lib/format";
+import { bytes, count, percent } from "@/lib/format";
 import { Time } from "@/lib/time";
+import { headingOf, leadsTo, useRemove } from "./remove";
 import { d } from "./strings";
 import { shares, type Worktree } from "./sums";
 import { WorkName } from "./work-name";
@@ -25,25 +21,22 @@ const COLORS = {
   rest: "bg-line-strong",
 } as const;
 
-const percentOf = ({ used, total }: { used: number; total: number }) =>
-  total > 0 ? `${Math.round((used / total) * 100)} %` : "";
-
 /** How full the disk is, and of what. */
 export function DiskUse({ report, retention }: { report: DiskReport; retention: Retention | undefined }) {
   const parts = shares(report);
-  const { disk, diskFiles: files } = report;
+  const files = report.diskFiles;
+  const disk = report.disk && report.disk.total > 0 ? report.disk : null;
   const limit = retention?.diskPercent ?? null;
-  const percent = disk ? percentOf(disk) : "";
   return (
     <Section id="use" title={d.use}>
       <div className="rounded-xl border border-line bg-surface p-4 shadow-card">
         <p className="mb-3 text-sm">
-          {disk ? d.full(bytes(disk.used), bytes(disk.total), percent) : d.noDisk}
+          {disk ? d.full(bytes(disk.used), bytes(disk.total), percent(disk.used / disk.total)) : d.noDisk}
           {disk && limit !== null && <span className="text-muted"> {d.above(limit)}</span>}
         </p>
         {files && (
           <p className="mb-3 text-muted text-sm">
-            {d.files(count(files.used), count(files.total), percentOf(files))}
+            {d.files(count(files.used), count(files.total), percent(files.used / files.total))}
           </p>
         )}
         <div aria-hidden className="relative mb-4 flex h-3 overflow-hidden rounded-full bg-hover">
@@ -80,52 +73,53 @@ export function DiskUse({ report, retention }: { report: DiskReport; retention: 
 /** What no clean-up can take away before somebody says what is to become of it: which work, and which file. */
 export function Staying({ report }: { report: DiskReport }) {
   const staying = report.worktrees.filter((worktree) => worktree.unsaved);
-  const client = useQueryClient();
   const [asking, setAsking] = useState<Worktree | null>(null);
-  const giveUp = useMutation({
-    mutationFn: (runId: string) => api.removeOrphans([`worktrees/${runId}`]),
-    onSuccess: async () => {
-      toast.done(d.givenUp);
-      await client.invalidateQueries({ queryKey: keys.disk });
-    },
-    onError: (error) => toast.error(undefined, asApiError(error)),
-  });
-  if (staying.length === 0) return null;
+  const giveUp = useRemove(d.givenUp);
   return (
-    <section aria-label={d.staying} className="mb-7 flex gap-3 rounded-xl bg-amber-soft p-4 text-sm">
-      <TriangleAlert aria-hidden className="mt-0.5 size-5 shrink-0 text-amber" />
-      <div className="min-w-0 flex-1">
-        <p className="font-semibold">{d.staying}</p>
-        <p className="mt-1 text-muted">{d.stayingLead}</p>
-        <ul className="mt-2 flex flex-col gap-1">
-          {staying.map((worktree) => (
-            <li key={worktree.runId} className="break-words">
-              <WorkName worktree={worktree} />: {worktree.unsaved}
-              {worktree.over && (
-                <Button
-                  size="sm"
-                  className="ml-2"
-                  aria-label={d.giveUpOf(worktree.title)}
-                  onClick={() => setAsking(worktree)}
-                >
-                  {d.giveUp}
-                </Button>
-              )}
-            </li>
-          ))}
-        </ul>
-      </div>
+    <>
+      {staying.length > 0 && (
+        <section
+          aria-labelledby="staying-title"
+          className="mb-7 flex gap-3 rounded-xl bg-amber-soft p-4 text-sm"
+        >
+          <TriangleAlert aria-hidden className="mt-0.5 size-5 shrink-0 text-amber" />
+          <div className="min-w-0 flex-1">
+            <h2 id="staying-title" tabIndex={-1} className="font-semibold outline-none">
+              {d.staying}
+            </h2>
+            <p className="mt-1 text-muted">{d.stayingLead}</p>
+            <ul className="mt-2 flex flex-col gap-1">
+              {staying.map((worktree) => (
+                <li key={worktree.runId} ref={leadsTo(headingOf("staying"))} className="break-words">
+                  <WorkName worktree={worktree} />: {worktree.unsaved}
+                  {worktree.over && (
+                    <Button
+                      size="sm"
+                      className="ml-2"
+                      aria-label={d.giveUpOf(worktree.title)}
+                      onClick={() => setAsking(worktree)}
+                    >
+                      {d.giveUp}
+                    </Button>
+                  )}
+                </li>
+              ))}
+            </ul>
+          </div>
+        </section>
+      )}
       <Confirm
         open={asking !== null}
         onOpenChange={() => setAsking(null)}
         title={d.giveUpTitle}
         confirm={d.giveUp}
         danger
-        onConfirm={() => (asking === null ? undefined : giveUp.mutateAsync(asking.runId))}
+        focusWhenGone={headingOf("staying")}
+        onConfirm={() => (asking === null ? undefined : giveUp.mutateAsync(`worktrees/${asking.runId}`))}
       >
         {d.giveUpText}
       </Confirm>
-    </section>
+    </>
   );
 }
 

@@ -3,7 +3,7 @@ import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import type { NodeNow } from "@/api/types";
 import { Badge } from "@/components/ui/badge";
-import { bytes, shortId } from "@/lib/format";
+import { bytes, percent, shortId } from "@/lib/format";
 import { d } from "./strings";
 
 /** Which server the page speaks of, and how full the disks of the others are. */
@@ -47,5 +47,5 @@ export function WhichServer({ node }: { node: string }) {
 function fullness({ reading }: NodeNow): string {
   const { disk } = reading;
   if (!disk || disk.total <= 0) return d.notTold;
-  return d.usedOf(bytes(disk.used), bytes(disk.total), Math.round((100 * disk.used) / disk.total));
+  return d.full(bytes(disk.used), bytes(disk.total), percent(disk.used / disk.total));
 }

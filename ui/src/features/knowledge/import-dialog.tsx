@@ -7,16 +7,18 @@ import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { announce } from "@/lib/announce";
 import { cn } from "@/lib/cn";
-import { type Chosen, type Dropped, readChosen } from "./archive";
+import { type Chosen, readChosen } from "./archive";
 import { hub } from "./calls";
 import { chosenOf, droppedOf } from "./chosen";
 import { ImportFiles } from "./import-files";
 import { ImportReport } from "./import-report";
-import { Faulty, type FaultyFile, type Imported, importing } from "./importing";
+import { Faulty, type Imported, importing } from "./importing";
+import { added, type Listed, soundOf, without } from "./listed";
 import { words } from "./strings";
 
 const m = words.move;
 const SHOWN = 8;
+const NOTHING: Listed = { files: [], faulty: [] };
 
 /** Brings Markdown files into the hub. */
 export default function ImportDialog({
@@ -26,13 +28,15 @@ export default function ImportDialog({
   open: boolean;
   onOpenChange: (open: boolean) => void;
 }) {
-  const [files, setFiles] = useState<Dropped[]>([]);
+  const [listed, setListed] = useState(NOTHING);
   const [over, setOver] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
   const [done, setDone] = useState<Imported | null>(null);
   const [others, setOthers] = useState<string[]>([]);
-  const [faulty, setFaulty] = useState<FaultyFile[]>([]);
+  // Whether others had come in when some were found faulty.
+  const [came, setCame] = useState(false);
+  const chooser = useRef<HTMLButtonElement>(null);
   const picker = useRef<HTMLInputElement>(null);
   const folders = useRef<HTMLInputElement>(null);
 
@@ -41,35 +45,32 @@ export default function ImportDialog({
     setDone(null);
     try {
       const read = await readChosen(await chosen);
-      // What was mended comes in place of what was faulty.
-      const mended = faulty.filter((one) => read.files.some((file) => file.name === one.file.name));
-      setFaulty(faulty.filter((one) => !mended.includes(one)));
-      setFiles((before) => [
-        ...before.filter((file) => !mended.some((one) => one.file === file)),
-        ...read.files,
-      ]);
+      setListed((before) => added(before, read.files));
       setOthers(read.others);
       announce(m.chosen(read.files.length));
     } catch (cause) {
       setError(asApiError(cause));
     }
   };
-  const sound = files.filter((file) => !faulty.some((one) => one.file === file));
+  const { files, faulty } = listed;
+  const sound = soundOf(listed);
   const send = async (anyway: boolean) => {
     setBusy(true);
     setError(null);
     setOthers([]);
-    setFaulty([]);
-    setFiles(sound);
+    setListed({ files: sound, faulty: [] });
+    setCame(done !== null);
     try {
       for await (const told of importing(sound, anyway, hub.import)) {
         setDone(told);
+        setCame(true);
         // What came in is not sent again with the rest: without an id in its file it would come in twice.
-        setFiles([...[...told.skipped, ...told.failed].map(({ file }) => file), ...told.left]);
+        const again = [...told.skipped, ...told.failed].map(({ file }) => file);
+        setListed({ files: [...again, ...told.left], faulty: [] });
         announce(m.done(told.created, told.updated, told.unchanged));
       }
     } catch (cause) {
-      if (cause instanceof Faulty) setFaulty(cause.files);
+      if (cause instanceof Faulty) setListed(({ files }) => ({ files, faulty: cause.files }));
       else setError(asApiError(cause));
     } finally {
       setBusy(false);
@@ -91,8 +92,8 @@ export default function ImportDialog({
               variant="ghost"
               disabled={busy}
               onClick={() => {
-                setFiles([]);
-                setFaulty([]);
+                setListed(NOTHING);
+                chooser.current?.focus();
               }}
             >
               {m.clear}
@@ -135,7 +136,7 @@ export default function ImportDialog({
           <Upload aria-hidden className="size-5" />
           <p>{m.drop}</p>
           <div className="flex flex-wrap justify-center gap-2">
-            <Button size="sm" onClick={() => picker.current?.click()}>
+            <Button ref={chooser} size="sm" onClick={() => picker.current?.click()}>
               {m.choose}
             </Button>
             <Button size="sm" onClick={() => folders.current?.click()}>
@@ -147,17 +148,15 @@ export default function ImportDialog({
         </div>
         {faulty.length > 0 && (
           <p role="alert" className="rounded-md bg-red-soft px-3 py-2 text-red text-sm">
-            {m.faulty(faulty.length)}
+            {m.faulty(faulty.length, came)}
           </p>
         )}
         <ImportFiles
           files={files}
           faulty={faulty}
           busy={busy}
-          onRemove={(gone) => {
-            setFiles((before) => before.filter((file) => file !== gone));
-            setFaulty((before) => before.filter(({ file }) => file !== gone));
-          }}
+          whenNone={chooser}
+          onRemove={(gone) => setListed((before) => without(before, gone))}
         />
         {others.length > 0 && (
           <p role="status" className="text-faint text-sm [overflow-wrap:anywhere]">

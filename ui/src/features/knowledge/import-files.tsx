@@ -1,5 +1,5 @@
 import { FileText, FileX2, X } from "lucide-react";
-import { useRef } from "react";
+import { type RefObject, useRef } from "react";
 import { Button } from "@/components/ui/button";
 import { announce } from "@/lib/announce";
 import type { Dropped } from "./archive";
@@ -15,11 +15,14 @@ export function ImportFiles({
   files,
   faulty,
   busy,
+  whenNone,
   onRemove,
 }: {
   files: readonly Dropped[];
   faulty: readonly FaultyFile[];
   busy: boolean;
+  /** What gets the focus when the last one was taken off. */
+  whenNone: RefObject<HTMLElement | null>;
   onRemove: (file: Dropped) => void;
 }) {
   const list = useRef<HTMLUListElement>(null);
@@ -32,7 +35,7 @@ export function ImportFiles({
     // The focus goes on to the row that comes into this one's place.
     requestAnimationFrame(() => {
       const buttons = list.current?.querySelectorAll("button");
-      buttons?.[Math.min(at, buttons.length - 1)]?.focus();
+      (buttons?.[Math.min(at, buttons.length - 1)] ?? whenNone.current)?.focus();
     });
   };
   return (

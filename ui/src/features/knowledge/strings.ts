@@ -278,7 +278,7 @@ export const words = {
     rollBackAsk: "Roll back everything that this run recorded?",
     rollBackText:
       "What its agent recorded and is still in the hub is taken out; what members kept of the run in their words stays. It stays in the history and can be restored.",
-    rollBackWhy: "Taken back with all that its run recorded.",
+    rollBackWhy: "Rolled back with all that its run recorded.",
     rolledBack: (count: number) => `${plural(count, "item")} taken out`,
     keys: "v verifies, e corrects, x rejects",
   },
@@ -316,10 +316,13 @@ export const words = {
     takeOff: (name: string) => `Take ${name} off the list`,
     takenOff: (name: string) => `${name} is off the list`,
     files: "Files to import",
-    faulty: (count: number) =>
-      count === 1
-        ? "Nothing came in, because a file is faulty. Mend it and choose it again, or import the others without it."
-        : `Nothing came in, because ${count} files are faulty. Mend them and choose them again, or import the others without them.`,
+    /** `came` tells whether others had come in by then. */
+    faulty: (count: number, came: boolean) => {
+      const nothing = came ? "Nothing more came in" : "Nothing came in";
+      return count === 1
+        ? `${nothing}, because a file is faulty. Mend it and choose it again, or import the others without it.`
+        : `${nothing}, because ${count} files are faulty. Mend them and choose them again, or import the others without them.`;
+    },
     anyway: "Import those, too",
     done: (created: number, updated: number, unchanged: number) =>
       `${created} written, ${updated} changed, ${unchanged} as they were`,

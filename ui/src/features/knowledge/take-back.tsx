@@ -15,7 +15,7 @@ const r = words.review;
 export const isOfRun = (item: Item): boolean =>
   item.origin === "agent" && item.sourceRunId !== null && item.deletedAt === null;
 
-/** Asks before everything that a run recorded is taken back. */
+/** Asks before everything that a run recorded is rolled back. */
 export function RollBack({
   runId,
   open,
@@ -45,7 +45,7 @@ export function RollBack({
   );
 }
 
-/** Takes back what a run recorded, where it recorded something that is still there. `recorded` is how much it is known to have. */
+/** Rolls back what a run recorded, where it recorded something that is still there. `recorded` is how much it is known to have. */
 export default function TakeBack({ runId, recorded }: { runId: string; recorded: number }) {
   const mayWrite = useMay("knowledge");
   const [asking, setAsking] = useState(false);

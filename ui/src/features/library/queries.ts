@@ -1,23 +1,19 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
-import { body, client } from "@/api/client";
+import { all, body, client, path } from "@/api/client";
 import { keys } from "@/api/keys";
 import type { Agent, AgentDraft, AgentPatch, WorkMode } from "@/api/types";
 
-const path = (id: string) => ({ params: { path: { id } } });
-
 /** What is asked of the server about agents. */
 export const agentCalls = {
-  list: async (signal?: AbortSignal): Promise<Agent[]> => {
-    const items: Agent[] = [];
-    let after: string | undefined;
-    do {
-      const query = after === undefined ? { limit: 500 } : { limit: 500, after };
-      const page = await body(client.GET("/api/agents", { params: { query }, signal: signal ?? null }));
-      items.push(...page.items);
-      after = page.next ?? undefined;
-    } while (after !== undefined);
-    return items;
-  },
+  list: (signal?: AbortSignal) =>
+    all<Agent>((after) =>
+      body(
+        client.GET("/api/agents", {
+          params: { query: after === undefined ? { limit: 500 } : { limit: 500, after } },
+          signal: signal ?? null,
+        }),
+      ),
+    ),
   tools: async () => (await body(client.GET("/api/agents/tools"))).items,
   create: (agent: AgentDraft) => body(client.POST("/api/agents", { body: agent })),
   update: (id: string, change: AgentPatch) =>

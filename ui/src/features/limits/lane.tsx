@@ -2,9 +2,8 @@ import { useMe, useMembers } from "@/api/queries";
 import type { RateLimit } from "@/api/types";
 import { Badge } from "@/components/ui/badge";
 import { Countdown } from "@/features/feature/live/Divider";
-import { percent } from "@/features/operation/show";
 import { cn } from "@/lib/cn";
-import { count, duration, timeOfDay } from "@/lib/format";
+import { count, duration, percent, timeOfDay } from "@/lib/format";
 import { l } from "./strings";
 
 const seconds = (value: number) => (value < 0.05 ? "–" : duration(value * 1_000));

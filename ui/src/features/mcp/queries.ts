@@ -1,5 +1,5 @@
 import { queryOptions } from "@tanstack/react-query";
-import { body, client } from "@/api/client";
+import { all, body, client, path } from "@/api/client";
 import { keys } from "@/api/keys";
 import type * as Schema from "@/api/schema";
 
@@ -13,23 +13,17 @@ export type McpStanding = Schema.McpStanding;
 export type McpServerDraft = Schema.CreateMcpServer;
 export type McpServerChange = Schema.ChangeMcpServer;
 
-const path = (id: string) => ({ params: { path: { id } } });
-
 /** What is asked of the server about MCP servers. */
 export const mcpCalls = {
-  all: async (signal?: AbortSignal) => {
-    const all: McpServerLine[] = [];
-    let after: string | null = null;
-    do {
-      const query: { after?: string } = after === null ? {} : { after };
-      const page: Schema.McpServerPage = await body(
-        client.GET("/api/mcp-servers", { params: { query }, signal: signal ?? null }),
-      );
-      all.push(...page.items);
-      after = page.next ?? null;
-    } while (after !== null);
-    return all;
-  },
+  all: (signal?: AbortSignal) =>
+    all<McpServerLine>((after) =>
+      body(
+        client.GET("/api/mcp-servers", {
+          params: { query: after === undefined ? {} : { after } },
+          signal: signal ?? null,
+        }),
+      ),
+    ),
   /** With all that it says of its tools. */
   one: (id: string, signal?: AbortSignal) =>
     body(client.GET("/api/mcp-servers/{id}", { ...path(id), signal: signal ?? null })),

@@ -160,12 +160,12 @@ function Row({ server, mayManage }: { server: McpServerLine; mayManage: boolean 
       )}
       {open &&
         server.tools.length > 0 &&
-        (whole.isError ? (
-          <ErrorState error={whole.error} onRetry={() => void whole.refetch()} className="py-6" />
-        ) : whole.data === undefined ? (
-          <Skeleton className="mt-3 h-15" />
-        ) : (
+        (whole.data !== undefined ? (
           <Tools server={whole.data} mayManage={mayManage} />
+        ) : whole.isError ? (
+          <ErrorState error={whole.error} onRetry={() => void whole.refetch()} className="py-6" />
+        ) : (
+          <Skeleton className="mt-3 h-15" />
         ))}
       {editing && whole.data && (
         <ServerDialog projectId={server.projectId} server={whole.data} onClose={() => setEditing(false)} />

@@ -1,6 +1,6 @@
 import type { AlertLevel, Thresholds } from "@/api/types";
 
-export type Threshold = Thresholds[keyof Thresholds];
+export type Threshold = Thresholds["memory"];
 
 /** How bad a figure is, of which more is worse; nothing where it is well, or nobody knows from when on it is not. */
 export function levelOf(value: number, threshold: Threshold | undefined): AlertLevel | undefined {

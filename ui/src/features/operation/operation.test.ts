@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { SamplesView, Thresholds } from "@/api/types";
+import { percent } from "@/lib/format";
 import { levelOf, worst } from "./level";
-import { LINES, marksOf, memberPlot, nodePlot, OTHERS } from "./series";
-import { percent, show, whole } from "./show";
+import { LINES, marksNear, marksOf, memberPlot, nodePlot, OTHERS } from "./series";
+import { show, showMark, whole } from "./show";
 
 const at = (minute: number) => `2026-11-26T04:${String(minute).padStart(2, "0")}:00Z`;
 const level = (mean: number, max = mean) => ({ mean, max });
@@ -64,6 +65,21 @@ describe("what is drawn of samples", () => {
     expect(plot.times).toHaveLength(4);
     expect(plot.series).toEqual([{ key: "n", name: "one", values: [null, 10, null, null], highest: 30 }]);
     expect(nodePlot(answer, "disk").series).toEqual([]);
+  });
+
+  it("draws the thresholds that its lines come near, and no others", () => {
+    const series = [{ key: "n", name: "one", values: [2], highest: 10 }];
+    const plot = { unit: "millis" as const, times: [at(0)], adds: false, series };
+    const marks = [
+      { level: "warning" as const, value: 20 },
+      { level: "critical" as const, value: 2_000 },
+    ];
+    expect(marksNear(plot, marks).map(({ level }) => level)).toEqual(["warning"]);
+    expect(marksNear({ ...plot, series: [] }, marks)).toEqual([]);
+    expect(marks.map((mark) => showMark(mark, "millis"))).toEqual([
+      "Warning from 20 ms",
+      "Critical from 2.0 s",
+    ]);
   });
 
   it("counts as nothing where a member used nothing, and puts those first who used most", () => {

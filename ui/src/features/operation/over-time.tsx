@@ -107,7 +107,7 @@ export function OverTime() {
           <Suspense fallback={<Skeleton className="h-72 rounded-lg" />}>
             <Plot plot={plot} marks={marks} />
           </Suspense>
-          <PlotTable plot={plot} what={what} />
+          <PlotTable plot={plot} marks={marks} what={what} />
         </div>
       )}
     </div>

@@ -1,20 +1,22 @@
 import { headCell } from "@/components/ui/table";
 import { moment } from "@/lib/format";
-import type { Plot } from "./series";
-import { show } from "./show";
+import type { Mark, Plot } from "./series";
+import { show, showMark } from "./show";
 import { words } from "./strings";
 
 const number = "num px-3 py-1.5 text-right whitespace-nowrap";
 
-/** What a plot shows, in figures, the latest first. */
-export function PlotTable({ plot, what }: { plot: Plot; what: string }) {
+/** What a plot shows, in figures, the latest first, and from when on it is too much. */
+export function PlotTable({ plot, marks, what }: { plot: Plot; marks: readonly Mark[]; what: string }) {
   const now = Date.now();
   const rows = plot.times.map((at, n) => ({ at, n })).reverse();
   const filled = rows.filter(({ n }) => plot.series.some((line) => (line.values[n] ?? 0) !== 0));
   return (
     <details className="mt-3 text-sm">
       <summary className="w-fit cursor-pointer rounded text-muted hover:text-ink">{words.table}</summary>
-      <p className="mt-2 text-faint text-xs">{words.mean}</p>
+      <p className="mt-2 text-faint text-xs">
+        {[words.mean, ...marks.map((mark) => `${showMark(mark, plot.unit)}.`)].join(" ")}
+      </p>
       <section
         aria-label={words.tableOf(what)}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.

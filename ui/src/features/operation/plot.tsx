@@ -2,9 +2,8 @@ import { useMemo } from "react";
 import { Area, AreaChart, CartesianGrid, ReferenceLine, Tooltip, XAxis, YAxis } from "recharts";
 import { axis, ChartFigure, COLORS, pointed, REST } from "@/components/chart";
 import { moment } from "@/lib/format";
-import { type Mark, OTHERS, type Plot as PlotOf } from "./series";
-import { show } from "./show";
-import { words } from "./strings";
+import { type Mark, marksNear, OTHERS, type Plot as PlotOf } from "./series";
+import { show, showMark } from "./show";
 
 const MARKED = { critical: "var(--red)", warning: "var(--amber)" } as const;
 
@@ -35,15 +34,15 @@ export default function Plot({ plot, marks }: { plot: PlotOf; marks: readonly Ma
           formatter={(value, name) => [show(Number(value), plot.unit), String(name)]}
           {...pointed}
         />
-        {marks.map(({ level, value }) => (
+        {marksNear(plot, marks).map((mark) => (
           <ReferenceLine
-            key={level}
-            y={value}
-            stroke={MARKED[level]}
+            key={mark.level}
+            y={mark.value}
+            stroke={MARKED[mark.level]}
             strokeDasharray="4 3"
             ifOverflow="extendDomain"
             label={{
-              value: `${words.threshold[level]} ${show(value, plot.unit)}`,
+              value: showMark(mark, plot.unit),
               position: "insideBottomLeft",
               fill: "var(--muted)",
               fontSize: 11,

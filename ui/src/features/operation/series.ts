@@ -140,6 +140,10 @@ export function marksOf(view: SamplesView, measure: NodeMeasure, thresholds: Thr
   return whole === undefined ? [] : at(thresholds[measure], whole / 100);
 }
 
+/** The marks that a plot comes near: the others would make its lines flat. */
+export const marksNear = (plot: Plot, marks: readonly Mark[]): Mark[] =>
+  marks.filter(({ value }) => plot.series.some((line) => line.highest >= value / 2));
+
 /** The members' lines, those with most first; where a member used nothing, it is nothing. */
 export function memberPlot(view: SamplesView, measure: MemberMeasure, others: string): Plot {
   const times = timesOf(view);

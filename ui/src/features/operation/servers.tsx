@@ -3,11 +3,11 @@ import { queries } from "@/api/queries";
 import type { AlertLevel, NodeNow, Thresholds } from "@/api/types";
 import { Badge } from "@/components/ui/badge";
 import { cn } from "@/lib/cn";
-import { bytes, duration } from "@/lib/format";
+import { bytes, duration, percent } from "@/lib/format";
 import { Time, useSecond } from "@/lib/time";
 import { disksOf } from "./disks";
 import { levelOf, OF_LOAD, type Threshold, worst } from "./level";
-import { percent, show, tenths } from "./show";
+import { show, tenths } from "./show";
 import { words } from "./strings";
 
 /** The servers as they are, or were when they last told. */

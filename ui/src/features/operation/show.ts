@@ -1,5 +1,6 @@
 import { bytes, duration, money, shortCount } from "@/lib/format";
-import type { Unit } from "./series";
+import type { Mark, Unit } from "./series";
+import { words } from "./strings";
 
 const small = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const round = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
@@ -9,9 +10,6 @@ export const tenths = (value: number) => round.format(value);
 
 /** Means of whole things as whole things: some of one is less than one, and not nothing. */
 export const whole = (value: number) => (value > 0 && value < 0.95 ? "< 1" : round.format(Math.round(value)));
-
-/** A share as people write it here. */
-export const percent = (share: number) => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
 
 /** A value of a measure, for people. */
 export function show(value: number, unit: Unit): string {
@@ -28,3 +26,7 @@ export function show(value: number, unit: Unit): string {
       return money(Math.round(value));
   }
 }
+
+/** A mark in words. */
+export const showMark = ({ level, value }: Mark, unit: Unit) =>
+  `${words.threshold[level]} ${show(value, unit)}`;

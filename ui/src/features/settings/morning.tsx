@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { api } from "@/api/calls";
+import { body, client as http } from "@/api/client";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { queries } from "@/api/queries";
@@ -35,7 +35,7 @@ function Form({ choice }: { choice: ReportChoice }) {
     setMail(choice.mail);
   }, [choice]);
   const save = useMutation({
-    mutationFn: () => api.putReportSettings({ morning, mail }),
+    mutationFn: () => body(http.PUT("/api/report-settings", { body: { morning, mail } })),
     onSuccess: (fresh) => {
       client.setQueryData(keys.reportSettings, fresh);
       toast.done(words.saved);
@@ -63,11 +63,8 @@ function Form({ choice }: { choice: ReportChoice }) {
         <p className="text-muted text-sm">{words.mailOff}</p>
       )}
       <div>
-        <Button
-          type="submit"
-          busy={save.isPending}
-          disabled={morning === choice.morning && mail === choice.mail}
-        >
+        {/* Never out of reach: a time that is typed is known only once its field is left, also for this button. */}
+        <Button type="submit" busy={save.isPending}>
           {t.common.save}
         </Button>
       </div>

@@ -1,10 +1,8 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import { body, client } from "@/api/client";
+import { body, client, path } from "@/api/client";
 import { keys } from "@/api/keys";
 import type { Execution, StepView, SystemDefinition, SystemStatus } from "@/api/types";
 import type { Standing } from "./strings";
-
-const path = (id: string) => ({ params: { path: { id } } });
 
 /** What the pages of systems ask of the server; apart from the rest, because no other view needs it. */
 export const systemsApi = {

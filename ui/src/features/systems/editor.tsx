@@ -122,13 +122,18 @@ export function Editor({ system }: { system: System }) {
     onError: (cause) => toast.error(undefined, asApiError(cause)),
   });
 
-  const runNot =
-    saved.status === "archived" ? w.runNot.archived : problems.length > 0 ? w.runNot.problems : null;
-  // What is run is what stands in the store.
-  const run = () =>
-    dirty
-      ? save.mutate({ status: saved.status, definition }, { onSuccess: () => setRunning(true) })
-      : setRunning(true);
+  const archived = mine ? w.runNot.archived : w.runNot.archivedByOther;
+  const runNot = saved.status === "archived" ? archived : problems.length > 0 ? w.runNot.problems : null;
+  // What was typed last was not looked at yet; and what is run is what stands in the store.
+  const saveAndRun = useMutation({
+    mutationFn: (definition: SystemDefinition) => client.fetchQuery(systemQueries.problems(definition)),
+    onSuccess: (found, definition) =>
+      found.length > 0
+        ? announce(w.runNot.problems)
+        : save.mutate({ status: saved.status, definition }, { onSuccess: () => setRunning(true) }),
+    onError: (cause) => toast.error(undefined, asApiError(cause)),
+  });
+  const run = () => (dirty ? saveAndRun.mutate(definition) : setRunning(true));
 
   const setSteps = (next: Step[], what = "") => history.change({ ...definition, workflow: next }, what);
   const add = (kind: StepKind, place: Place) => {
@@ -234,7 +239,9 @@ export function Editor({ system }: { system: System }) {
             <Copy /> {w.duplicate}
           </Button>
         )}
-        {mayRun && <RunButton dirty={dirty} busy={save.isPending} not={runNot} onRun={run} />}
+        {mayRun && (
+          <RunButton dirty={dirty} busy={save.isPending || saveAndRun.isPending} not={runNot} onRun={run} />
+        )}
         {mine && (
           <Menu
             align="end"

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { CircleStop, RotateCcw, SquareArrowOutUpRight } from "lucide-react";
+import { CircleStop, SquareArrowOutUpRight } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useEffect, useId, useMemo, useRef, useState } from "react";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
@@ -21,7 +21,7 @@ import { isOver, standingOf, systemQueries, systemsApi, taskOf } from "./api";
 import { ExecutionBadge, KindIcon, StepBadge } from "./icons";
 import { find } from "./model";
 import { Outline } from "./outline";
-import { RunDialog } from "./run-dialog";
+import { RunAgain } from "./run-again";
 import { Shown } from "./shown";
 import { executionStatus, kinds, stepStatus, w } from "./strings";
 
@@ -46,7 +46,8 @@ export function ExecutionPage({ execution }: { execution: ExecutionView }) {
     const state = latest.get(step.id);
     if (state === undefined) return kinds[step.type].label;
     if (step.type === "loop") return x.round(`${state.rounds}/${step.maxIterations ?? 1}`);
-    if (state.attempt > 1) return `${kinds[step.type].label}, ${x.attempts(state.attempt)}`;
+    // The count first: beside its badge a step has little room.
+    if (state.attempt > 1) return `${x.attempts(state.attempt)}, ${kinds[step.type].label}`;
     return kinds[step.type].label;
   };
   const shown = { chosen, onChoose: (id: string) => setChosen(id), standing };
@@ -98,7 +99,6 @@ function Header({ execution }: { execution: ExecutionView }) {
   const member = useMembers().data?.find((one) => one.id === execution.memberId);
   const mayRun = useMay("run");
   const [ending, setEnding] = useState(false);
-  const [again, setAgain] = useState(false);
   return (
     <header className="flex flex-wrap items-center gap-x-4 gap-y-2 border-line border-b px-4 py-3">
       <div className="min-w-0 flex-1 basis-60">
@@ -139,24 +139,7 @@ function Header({ execution }: { execution: ExecutionView }) {
       <Button render={<Link to="/systems/$systemId" params={{ systemId: execution.systemId }} />}>
         {x.system}
       </Button>
-      {mayRun && isOver(execution) && (
-        <Button onClick={() => setAgain(true)}>
-          <RotateCcw /> {x.runAgain}
-        </Button>
-      )}
-      {again && (
-        <RunDialog
-          id={execution.systemId}
-          name={execution.name}
-          schema={execution.definition.inputSchema ?? {}}
-          draft={false}
-          given={{
-            projectId: execution.projectId,
-            input: (execution.input ?? {}) as Record<string, unknown>,
-          }}
-          onClose={() => setAgain(false)}
-        />
-      )}
+      {mayRun && isOver(execution) && <RunAgain execution={execution} />}
       {mayRun && !isOver(execution) && (
         <Button onClick={() => setEnding(true)}>
           <CircleStop /> {x.cancel}
@@ -302,12 +285,12 @@ function Time({
           <SquareArrowOutUpRight aria-hidden className="size-3.5" /> {x.task(task.attempt)}
         </Link>
       ))}
-      {texts.isError ? (
-        <ErrorState error={texts.error} onRetry={() => void texts.refetch()} className="py-6" />
-      ) : texts.data === undefined ? (
-        <Skeleton className="h-24" />
-      ) : (
+      {texts.data !== undefined ? (
         <Texts step={step} texts={texts.data} />
+      ) : texts.isError ? (
+        <ErrorState error={texts.error} onRetry={() => void texts.refetch()} className="py-6" />
+      ) : (
+        <Skeleton className="h-24" />
       )}
       {/* What is answered is what is shown: the round is that of the text. */}
       {time.status === "waiting" && texts.data?.status === "waiting" && mayRun && (

@@ -78,7 +78,9 @@ function StepBox({ data: { box } }: NodeProps<StepNode>) {
             <span className="flex items-center gap-1.5">
               {/* Within the box: on its edge it would lie over the arrows. */}
               {state && state !== "none" && <StepBadge standing={state} />}
-              <span className="min-w-0 truncate text-faint text-xs">{words}</span>
+              <span className="min-w-0 truncate text-faint text-xs" title={words}>
+                {words}
+              </span>
             </span>
           </span>
           {wrong > 0 && (

@@ -18,23 +18,23 @@ export function RunButton({
   onRun: () => void;
 }) {
   const why = useId();
-  const button = (
-    <Button
-      variant="primary"
-      busy={busy}
-      {...(not === null ? {} : { "aria-disabled": true, "aria-describedby": why })}
-      onClick={() => not === null && onRun()}
-    >
-      <Play /> {dirty ? w.saveAndRun : w.run}
-    </Button>
-  );
-  if (not === null) return button;
   return (
     <>
-      <Tooltip text={not}>{button}</Tooltip>
-      <span id={why} className="sr-only">
-        {not}
-      </span>
+      <Tooltip text={not}>
+        <Button
+          variant="primary"
+          busy={busy}
+          {...(not === null ? {} : { "aria-disabled": true, "aria-describedby": why })}
+          onClick={() => not === null && onRun()}
+        >
+          <Play /> {dirty ? w.saveAndRun : w.run}
+        </Button>
+      </Tooltip>
+      {not !== null && (
+        <span id={why} className="sr-only">
+          {not}
+        </span>
+      )}
     </>
   );
 }

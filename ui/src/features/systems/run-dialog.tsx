@@ -13,6 +13,7 @@ import { Select } from "@/components/ui/select";
 import { Switch } from "@/components/ui/switch";
 import { t } from "@/strings";
 import { systemsApi } from "./api";
+import { beginning } from "./given";
 import { w } from "./strings";
 
 /** Asks for what a system needs, and runs it. */
@@ -39,13 +40,7 @@ export function RunDialog({
   const { projectId } = useParams({ strict: false });
   const [project, setProject] = useState(given?.projectId ?? projectId ?? projects[0]?.id ?? "");
   const fields = Object.entries(schema.properties ?? {});
-  const [values, setValues] = useState<Record<string, unknown>>(
-    () =>
-      given?.input ??
-      Object.fromEntries(
-        fields.flatMap(([name, field]) => (field.default == null ? [] : [[name, field.default]])),
-      ),
-  );
+  const [values, setValues] = useState(() => beginning(schema, given?.input));
   const run = useMutation({
     mutationFn: () => {
       const given = Object.entries(values).filter(([, value]) => value !== "" && value !== undefined);

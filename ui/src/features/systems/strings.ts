@@ -99,6 +99,7 @@ export const w = {
   runNot: {
     problems: "Mend its problems first: a system with problems cannot run.",
     archived: "It is archived. Activate it to run it.",
+    archivedByOther: "It is archived. Whoever made it can activate it, and so can an admin.",
   },
   open: "Open",
   look: "Look at it",
@@ -262,7 +263,7 @@ export const w = {
     wordHelp: "Needed when you send it back.",
     again: (count: number) => `Runs again ${count === 1 ? "once" : `${count} times`} at most when sent back`,
     system: "Open system",
-    attempts: (attempt: number) => `try ${attempt}`,
+    attempts: (attempt: number) => `Try ${attempt}`,
     approved: "Approved",
     sent: "Sent back",
     planned: (count: number) => (count === 1 ? "1 card that is planned" : `${count} cards that are planned`),

@@ -196,17 +196,36 @@ async fn a_team_is_copied_to_postgresql_when_its_server_is_stopped() {
     let (code, _, err) = run(&mut copy()).await;
     assert!(code == Some(1) && err.contains("the team of this database was moved to PostgreSQL at"), "{err}");
     assert!(!err.contains(&database), "addresses may hold passwords");
-    // The former one is neither served nor backed up, until somebody says that it is the team's after all.
+    // The former one is neither served nor backed up nor worked on, until somebody says that it is the team's after
+    // all.
     let backup = || {
         let mut command = guildhall(&data);
         command.arg("backup").arg("--to").arg(dir.path().join("backups"));
         command
     };
-    let mut serve_it = guildhall(&data);
-    for command in [serve_it.arg("serve"), &mut backup()] {
-        let (code, _, err) = run(command).await;
-        assert!(code == Some(1) && err.contains("was moved to PostgreSQL at"), "{err}");
+    let moved = "was moved to PostgreSQL at";
+    let works: [&[&str]; 6] = [
+        &["serve"],
+        &["tidy"],
+        &["keys", "list"],
+        &["member", "rescue", "olga@example.com"],
+        &["knowledge", "search", "anything"],
+        &["backup", "--to", "/nowhere"],
+    ];
+    for args in works {
+        let (code, _, err) = run(guildhall(&data).args(args)).await;
+        assert!(code == Some(1) && err.contains(moved), "{args:?}: {err}");
     }
+    // To look does no harm, and the doctor says what is the matter.
+    let looks: [&[&str]; 3] = [&["tidy", "--dry-run"], &["audit", "verify"], &["backup", "list", "--to", "/nowhere"]];
+    for args in looks {
+        let (_, out, err) = run(guildhall(&data).args(args)).await;
+        assert!(!out.contains(moved) && !err.contains(moved), "{args:?}: {out}{err}");
+    }
+    let (code, out, _) = run(guildhall(&data).args(["tidy", "--dry-run"])).await;
+    assert_eq!(code, Some(0), "{out}");
+    let (code, out, _) = run(guildhall(&data).arg("doctor")).await;
+    assert!(code == Some(1) && out.contains("FAIL  database: the team of this database was moved to"), "{out}");
     let (code, _, err) = run(guildhall(&data).args(["migrate", "--unmark"])).await;
     assert_eq!(code, Some(0), "{err}");
     let (code, _, err) = run(&mut backup()).await;

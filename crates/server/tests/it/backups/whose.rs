@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use guildhall_team::backup::{BackedUp, Manifest, PlannedBackups, shelved};
+use guildhall_types::alert::{Threshold, Thresholds};
 use guildhall_types::backup::BackupCause;
 
 use super::*;
@@ -283,6 +284,32 @@ async fn what_went_elsewhere_is_no_backup_of_the_place_where_they_are_to_go() {
     drop(lock);
     by_plan.make(BackupCause::Schedule, false).await.unwrap();
     assert_eq!(team.not_backed_up_since().await.unwrap(), Some(now()));
+}
+
+#[tokio::test]
+async fn from_when_on_a_backup_is_old_is_said_as_it_is_judged() {
+    let house = House::new().await;
+    let every = |hours| {
+        let rhythm = Some(Rhythm::Every(chrono::Duration::hours(hours)));
+        let planned = PlannedBackups { destination: "/mnt/backups".to_owned(), rhythm, unchecked_for: None };
+        house.app.app.team.clone().with_backups(Some(planned))
+    };
+    let (weekly, daily) = (every(168), every(24));
+    let hours = async |team: &guildhall_team::Team| {
+        let Threshold { warning, critical } = team.thresholds().await.unwrap().backup_hours.unwrap();
+        (warning, critical)
+    };
+    assert_eq!((hours(&weekly).await, hours(&daily).await), ((170, 338), (26, 50)));
+    // Who sends back what was shown sets nothing of it.
+    let shown = weekly.thresholds().await.unwrap();
+    let memory = Threshold { warning: 60, critical: 70 };
+    assert_eq!(weekly.set_thresholds(Thresholds { memory, ..shown }).await.unwrap().backup_hours, shown.backup_hours);
+    assert_eq!((hours(&weekly).await, hours(&daily).await), ((170, 338), (26, 50)));
+    // What is set on purpose holds, also where it is what is usual elsewhere.
+    let own = Some(Threshold { warning: 26, critical: 50 });
+    assert_eq!(weekly.set_thresholds(Thresholds { backup_hours: own, ..shown }).await.unwrap().backup_hours, own);
+    assert_eq!((hours(&weekly).await, hours(&daily).await), ((26, 50), (26, 50)));
+    assert_eq!(weekly.set_thresholds(Thresholds::default()).await.unwrap().backup_hours, shown.backup_hours);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,5 @@
-//! PostgreSQL restarted in the middle, and answers to a COMMIT that are lost on the way: nothing is there twice.
+//! PostgreSQL restarted in the middle, and answers to a COMMIT that are lost on the way: nothing is there twice. And
+//! one that answers no more: monitors hear of it.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,10 +9,12 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use super::program;
 use super::world::{Life, Night, Template};
-use crate::harness::fresh_postgres;
+use crate::harness::{PATIENCE, fresh_postgres};
+use crate::rotation::serve;
 
 const LEASE: (&str, &str) = ("GUILDHALL_TEST_LEASE_MS", "6000");
 
@@ -160,4 +163,63 @@ async fn the_lost_answer_to_a_commit_doubles_nothing() {
         night.ends_well().await;
         proxy.abort();
     }
+}
+
+/// Carries bytes to a PostgreSQL server and back until it is to be `silent`: then every line stays open, and nothing
+/// comes.
+async fn silenced(listener: TcpListener, server: String, silent: watch::Receiver<bool>) {
+    while let Ok((mut client, _)) = listener.accept().await {
+        let (server, mut silent) = (server.clone(), silent.clone());
+        tokio::spawn(async move {
+            let carrying = async {
+                let mut server = TcpStream::connect(&server).await.unwrap();
+                drop(tokio::io::copy_bidirectional(&mut client, &mut server).await);
+            };
+            let hushed = async { drop(silent.wait_for(|silent| *silent).await) };
+            tokio::select! {
+                biased;
+                () = hushed => std::future::pending().await,
+                () = carrying => {}
+            }
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn monitors_hear_in_time_of_a_database_that_answers_no_more() {
+    const TOKEN: &str = "a-token-of-the-operators-own";
+    let url = fresh_postgres().await;
+    let (start, rest) = url.split_once('@').unwrap();
+    let (host, name) = rest.split_once('/').unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let database = format!("{start}@127.0.0.1:{}/{name}", listener.local_addr().unwrap().port());
+    let (silence, silent) = watch::channel(false);
+    let proxy = tokio::spawn(silenced(listener, host.to_owned(), silent));
+    let dir = tempfile::tempdir().unwrap();
+    let env = [("DATABASE_URL", database.as_str()), ("GUILDHALL_METRICS_TOKEN", TOKEN)];
+    let (_server, url) = serve(&dir.path().join("data"), &env).await;
+    // As Prometheus does, whose own patience is ten seconds.
+    drop(guildhall_llm::Client::new());
+    let http = reqwest::Client::builder().timeout(Duration::from_secs(8)).build().unwrap();
+    let scraped_until = async |line: &str| {
+        let looking = async {
+            loop {
+                let answer = http.get(format!("{url}/metrics")).bearer_auth(TOKEN).send().await.unwrap();
+                let text = answer.error_for_status().unwrap().text().await.unwrap();
+                if text.lines().any(|told| told == line) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("{line} does not come"));
+    };
+    scraped_until("guildhall_database_up 1").await;
+    silence.send_replace(true);
+    scraped_until("guildhall_database_up 0").await;
+    // While alerts are judged, which waits for the database, figures come as well.
+    for _ in 0..5 {
+        scraped_until("guildhall_database_up 0").await;
+    }
+    proxy.abort();
 }

@@ -114,6 +114,17 @@ async fn thresholds_hold_from_the_next_reading_on() {
         json!({ "memory": "warning 20, critical 98" }),
         "what changed, and nothing else"
     );
+    // What follows from how often a backup is made is set by whoever says so, and by nobody else.
+    let hours = |warning, critical| json!({ "backupHours": { "warning": warning, "critical": critical } });
+    assert_eq!(olga.patch(path, hours(26, 50)).await.is(StatusCode::OK), thresholds);
+    assert_eq!(olga.patch(path, hours(30, 60)).await.is(StatusCode::OK)["backupHours"]["critical"], 60);
+    let half = olga.patch(path, json!({ "backupHours": { "warning": 30 } })).await;
+    assert!(half.status.is_client_error());
+    assert_eq!(olga.patch(path, json!({ "backupHours": null })).await.is(StatusCode::OK), thresholds);
+    let audit = olga.get("/api/audit?action=setting.change").await.is(StatusCode::OK);
+    let told: Vec<&Value> = (0..3).map(|n| &audit["items"][n]["detail"]["backup-old"]).collect();
+    let follows = "as it follows from how often one is made";
+    assert_eq!(told, [follows, "warning 30, critical 60", "warning 26, critical 50"]);
 }
 
 #[tokio::test]

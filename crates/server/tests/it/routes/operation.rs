@@ -128,7 +128,7 @@ async fn figures_are_in_order_and_are_those_that_the_docs_name() {
     assert_eq!(line("guildhall_websocket_connections"), 1.0);
     assert!(line("guildhall_events_total") > 3.0 && line("guildhall_memory_total_bytes") > 1e6);
     assert_eq!(line("guildhall_database_up"), 1.0);
-    let disk = format!("guildhall_disk_total_bytes{{path=\"{}\"}}", app.dir.path().display());
+    let disk = format!("guildhall_disk_total_bytes{{path=\"{}\",role=\"data\"}}", app.dir.path().display());
     assert!(line(&disk) > 1e6);
     assert_eq!(line("guildhall_open_alerts{level=\"critical\"}"), 0.0);
     drop(socket);

@@ -48,7 +48,7 @@ export const own = {
   removed: (team: boolean, name: string) =>
     team
       ? "Your runs use the team's key from then on."
-      : `Your runs cannot call ${name} until you put another one in place.`,
+      : `Your runs cannot call ${name} until you save another one.`,
 } as const;
 
 export const team = {

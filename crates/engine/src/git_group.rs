@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use guildhall_git::{OwnGroup, gather_in};
-use guildhall_sandbox::{Groups, Own};
+use guildhall_git::{SharedGroup, gather_in};
+use guildhall_sandbox::{Groups, ServerGroup};
 use guildhall_types::limits::{MB, Part};
 
 use crate::reading::host;
@@ -14,19 +14,19 @@ const PROCESSES: u64 = 1_000;
 /// Bytes of memory where the host does not say how much there is.
 const MEMORY: u64 = 4_000 * MB;
 
-/// Gathers git in a group of the server's own, which is there for as long as what this returns.
-pub(crate) async fn gather(groups: &Groups) -> Option<Arc<Own>> {
+/// Gathers git in a group of the server's, which is there for as long as what this returns.
+pub(crate) async fn gather(groups: &Groups) -> Option<Arc<ServerGroup>> {
     let groups = groups.clone();
     let made = tokio::task::spawn_blocking(move || {
         let part = part(host::whole_memory());
-        Ok::<_, io::Error>(groups.own("git", part)?.map(|own| (Arc::new(own), part)))
+        Ok::<_, io::Error>(groups.server_group("git", part)?.map(|group| (Arc::new(group), part)))
     });
     match made.await.map_err(io::Error::other).and_then(|made| made) {
-        Ok(Some((own, part))) => {
-            let known = Arc::downgrade(&own);
-            let doors = move || known.upgrade().map_or_else(|| Ok(Vec::new()), |own| own.doors());
-            gather_in(Some(OwnGroup { doors: Arc::new(doors), memory: part.memory }));
-            Some(own)
+        Ok(Some((group, part))) => {
+            let known = Arc::downgrade(&group);
+            let doors = move || known.upgrade().map_or_else(|| Ok(Vec::new()), |group| group.doors());
+            gather_in(Some(SharedGroup { doors: Arc::new(doors), memory: part.memory }));
+            Some(group)
         }
         Ok(None) => None,
         Err(error) => {

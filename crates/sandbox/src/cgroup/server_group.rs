@@ -8,14 +8,14 @@ use guildhall_types::limits::Part;
 use super::group::Group;
 use super::{Groups, Home};
 
-/// A group of the server's own. It goes with this, once nothing is in it.
+/// A group for programs that the server itself starts. It goes with this, once nothing is in it.
 #[derive(Debug)]
-pub struct Own {
+pub struct ServerGroup {
     above: Group,
     group: Group,
 }
 
-impl Own {
+impl ServerGroup {
     /// Files by which a process joins: it writes a 0 to each.
     ///
     /// # Errors
@@ -30,7 +30,7 @@ impl Own {
     }
 }
 
-impl Drop for Own {
+impl Drop for ServerGroup {
     fn drop(&mut self) {
         // What is left is found, and ended, by the next server that starts here.
         let _ = self.group.remove_below(&self.above);
@@ -38,23 +38,24 @@ impl Drop for Own {
 }
 
 impl Groups {
-    /// A group beside that of the commands, for programs that the server itself starts, with so much of the machine for all of them. Of the
-    /// processors it has as much as the server: members wait for what they do. None where the host limits neither memory nor
-    /// processes. Blocks, briefly.
+    /// A group beside that of the commands, for programs that the server itself starts, with so much of the machine for
+    /// all of them. Of the processors it has as much as the server: members wait for what they do. None where the host
+    /// limits neither memory nor processes. Blocks, briefly.
     ///
     /// # Errors
     /// When the kernel refuses to make one.
-    pub fn own(&self, name: &str, part: Part) -> io::Result<Option<Own>> {
-        let Some(Home { above, own }) = &self.0.home else { return Ok(None) };
+    pub fn server_group(&self, name: &str, part: Part) -> io::Result<Option<ServerGroup>> {
+        let Some(Home { above, own: commands }) = &self.0.home else { return Ok(None) };
         let above = above.that_limit();
         // By the name of the commands' group it is known to whom it belongs when that server is dead.
-        let beside = own.folders().next().and_then(|at| at.file_name()).map(|name| name.to_string_lossy().into_owned());
+        let beside =
+            commands.folders().next().and_then(|at| at.file_name()).map(|name| name.to_string_lossy().into_owned());
         let Some(beside) = beside.filter(|_| above.folders().next().is_some()) else { return Ok(None) };
         let group = above.make(&format!("{beside}-{name}"), false)?;
-        let own = Own { above, group };
-        own.group.limit(part)?;
-        own.group.weigh();
-        Ok(Some(own))
+        let made = ServerGroup { above, group };
+        made.group.limit(part)?;
+        made.group.weigh();
+        Ok(Some(made))
     }
 }
 
@@ -80,7 +81,7 @@ mod tests {
             let above = Group::new(places);
             let home = Home { own: above.make("guildhall-1-2-3", true).unwrap(), above };
             let groups = Groups::of(Some(home), Offer::default(), Limits::default());
-            let own = groups.own("git", part).unwrap().unwrap();
+            let group = groups.server_group("git", part).unwrap().unwrap();
             let at = limits.path().join("guildhall-1-2-3-git");
             let read = |file: &str| fs::read_to_string(at.join(file)).unwrap_or_default();
             let memory = if v2 { "memory.max" } else { "memory.limit_in_bytes" };
@@ -92,10 +93,10 @@ mod tests {
                 // The kernel's own files do not keep a group.
                 fs::remove_file(file.unwrap().path()).unwrap();
             }
-            drop(own);
+            drop(group);
             assert!(!at.exists());
         }
         let nothing = Groups::of(None, Offer::default(), Limits::default());
-        assert!(nothing.own("git", part).unwrap().is_none());
+        assert!(nothing.server_group("git", part).unwrap().is_none());
     }
 }
