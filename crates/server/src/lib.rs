@@ -20,6 +20,7 @@ pub mod knowledge;
 mod layers;
 pub mod log;
 pub mod mcp;
+pub mod memory;
 pub mod metrics;
 pub mod notify;
 pub mod oauth;

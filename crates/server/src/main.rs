@@ -18,7 +18,7 @@ use guildhall_server::serve::{self, Server};
 use guildhall_server::tidy::TidyCommand;
 use guildhall_server::traces::Traces;
 use guildhall_server::{
-    alive, audit, backup, copy, database, doctor, keys, knowledge, log, openapi, rescue, tidy, version,
+    alive, audit, backup, copy, database, doctor, keys, knowledge, log, memory, openapi, rescue, tidy, version,
 };
 use guildhall_store::Store;
 use guildhall_types::SystemClock;
@@ -78,8 +78,13 @@ enum Command {
     Openapi,
 }
 
+fn main() -> anyhow::Result<ExitCode> {
+    memory::give_back();
+    run()
+}
+
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn run() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     match cli.command {
         Command::Serve => serve(&Config::load(&cli.flags)?).await?,
