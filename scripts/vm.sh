@@ -65,7 +65,8 @@ if [ "$(cat "$root.done" 2>/dev/null)" != "$recipe" ]; then
   echo "$recipe" >"$root.done"
 fi
 
-# What is tried there, on a disk of its own: the programs, the sandbox's tests, and what an operator is given.
+# What is tried there, on a disk of its own: the programs, the sandbox's tests, and what an operator is given. All of the workspace is
+# built for it: its tests have built the same, and with features of its own each crate would be built anew.
 things=$scratch/things
 mkdir -p "$things"
 # put FROM TO: without its symbols for a debugger, which are ten times what runs.
@@ -73,16 +74,15 @@ put() { strip -o "$things/$2" "$1"; }
 if [ "$what" != unit ]; then
   mkdir "$things/sandbox"
   cp -r crates/sandbox/tests "$things/sandbox/"
-  put "$(cargo test --no-run --locked -p guildhall-sandbox --test it --message-format=json |
+  put "$(cargo test --no-run --locked --workspace --tests --message-format=json |
     node -e 'for (const line of require("fs").readFileSync(0, "utf8").split("\n").filter(Boolean)) {
       const it = JSON.parse(line);
-      if (it.executable && it.target.name === "it") console.log(it.executable);
+      if (it.executable && it.target.name === "it" && it.target.src_path.includes("/sandbox/")) console.log(it.executable);
     }')" sandbox/it.test
 fi
 if [ "$what" != sandbox ]; then
-  cargo build --locked -p guildhall-sim
+  cargo build --locked --workspace --bins
   put "$target/debug/guildhall-sim" guildhall-sim
-  [ -n "${GUILDHALL_VM_PROGRAM:-}" ] || cargo build --locked -p guildhall-server
   put "${GUILDHALL_VM_PROGRAM:-$target/debug/guildhall}" guildhall
 fi
 cp -r deploy scripts/vm/inside.py "$things/"
@@ -97,13 +97,14 @@ accelerator=(-accel "tcg,thread=multi" -cpu "max,la57=off,svm=off")
 said=$dir/$suite.said
 : >"$said"
 echo "vm: booting $suite; its console is in $root.console, what it says in $said" >&2
-# Nothing that it writes to its disk stays; and it has no network. On a busy machine a timer would be taken for one that does not work.
+# Nothing that it writes to its disk stays. It has a card of a network that leads nowhere: by that a sandbox which shares the
+# machine's network is found out. On a busy machine a timer would be taken for one that does not work.
 timeout --foreground "${GUILDHALL_VM_MINUTES:-150}m" qemu-system-x86_64 "${accelerator[@]}" -machine q35 -smp 2 -m 4G \
   -nodefaults -no-user-config -display none -no-reboot \
   -kernel "$root.kernel" -initrd "$root.initrd" \
   -append "root=/dev/vda rw console=ttyS0 panic=-1 no_timer_check nowatchdog systemd.default_device_timeout_sec=900" \
   -drive "file=$root.img,format=raw,if=virtio,snapshot=on" -drive "file=$scratch/things.img,format=raw,if=virtio,readonly=on" \
-  -serial "file:$root.console" -serial "file:$said" -device virtio-rng-pci &
+  -serial "file:$root.console" -serial "file:$said" -device virtio-rng-pci -nic user,restrict=on,model=virtio-net-pci &
 machine=$!
 # In the background: a shell that waits for a command in the foreground heeds no signal before that ends.
 tail -n +1 -f --pid="$machine" "$said" 2>/dev/null | tr -d '\r' &

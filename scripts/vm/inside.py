@@ -118,7 +118,8 @@ def delegated(user, folder, *arguments):
     # They say how long a machine may take that is not emulated.
     names["GUILDHALL_TEST_PATIENCE"] = "6"
     service = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", "-p", "Delegate=yes", "-p", f"User={user}"]
-    service += ["-p", "OOMPolicy=continue", "-p", "WorkingDirectory=/mnt/sandbox"]
+    # As many files at once as the unit lets the server open.
+    service += ["-p", "OOMPolicy=continue", "-p", "WorkingDirectory=/mnt/sandbox", "-p", "LimitNOFILE=65536"]
     service += [f"--setenv={name}={value}" for name, value in names.items()]
     # One by one: some want the whole machine, and all are in one process, whose groups each test sees.
     return run(*service, "/mnt/sandbox/it.test", "--test-threads=1", *arguments, must=False)

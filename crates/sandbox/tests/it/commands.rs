@@ -68,9 +68,8 @@ async fn the_environment_is_clean_and_the_rooms_own() {
 #[tokio::test]
 async fn toolchains_appear_where_they_are_and_can_be_called() {
     let mut place = Place::new();
-    let inside = place.at("tool");
-    fs::create_dir(&inside).unwrap();
-    place.room.read_only = vec![inside];
+    let inside = tempfile::tempdir_in("/tmp").unwrap();
+    place.room.read_only = vec![inside.path().to_owned()];
     let error = place.try_run(&command("hello")).await.unwrap_err();
     assert!(matches!(&error, SandboxError::Refused { reason } if reason.contains("of its own")), "{error}");
     // Not below /tmp, which is the sandbox's own.
