@@ -11,10 +11,11 @@ use guildhall_sandbox::{Isolation, Sandbox};
 use guildhall_sim::{Config, Sim};
 use guildhall_store::Store;
 use guildhall_team::vault::Vault;
-use guildhall_team::{NewCard, Places, Team, TeamProviders};
+use guildhall_team::{NewCard, Places, RETENTION, Team, TeamProviders};
 use guildhall_types::feature::{Feature, FeatureStatus};
 use guildhall_types::member::{Member, ProviderKind};
 use guildhall_types::project::{Project, ProjectSource, ProjectStatus};
+use guildhall_types::retention::Retention;
 use guildhall_types::{Clock, FeatureId, SystemClock};
 
 /// After this, a test that waits has failed.
@@ -82,6 +83,9 @@ impl Hall {
         let places = Places::below(&dir.path().join("data"), vec![dir.path().join("sources")]);
         let providers = TeamProviders { simulated: Some(endpoint(&sim.url())), ..TeamProviders::default() };
         let team = Team::new(store, clock, vault, places, Client::new().unwrap(), providers);
+        // However full the disk of the machine is on which this runs, no worktree goes for that.
+        let rules = Retention { disk_percent: None, ..Retention::default() };
+        team.store.put_setting(RETENTION, &rules).await.unwrap();
         let anna = team.register_first("anna@example.com", "four plain words here", "Anna").await.unwrap();
         let bus = Bus::in_memory();
         let engine = engine(&team, &bus, (patience, lease), outside.clone()).await;
