@@ -35,6 +35,7 @@ if [ "$what" = test ]; then
   need shellcheck command -v shellcheck
   need systemd command -v systemd-analyze
   need python3-yaml /usr/bin/python3 -c "import yaml"
+  need php-cli command -v php
   need python3-seccomp /usr/bin/python3 -c "import seccomp"
 fi
 

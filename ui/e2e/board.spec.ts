@@ -1,4 +1,4 @@
-import { asPage, cards, column, expect, expectAccessible, makeProject, test } from "./support";
+import { asPage, cards, column, expect, expectAccessible, join, makeProject, test } from "./support";
 
 test("eight cards in a row without the mouse", async ({ page, baseURL }) => {
   const project = await makeProject(page, baseURL);
@@ -32,7 +32,12 @@ test("a draft survives a reload, and an edit is noticed by everyone", async ({ p
   await page.getByRole("textbox", { name: "Description" }).fill("It has not been said yet");
   await expect(page.getByText("Draft kept on this device")).toBeVisible();
   await expect
-    .poll(() => page.evaluate((id) => localStorage.getItem(`guildhall.draft.${id}`), project.id))
+    .poll(() =>
+      page.evaluate(
+        (id) => Object.entries(localStorage).find(([key]) => key.endsWith(`.card.${id}`))?.[1],
+        project.id,
+      ),
+    )
     .toContain("not been said");
   await page.reload();
   await page.getByRole("button", { name: "Write the first card" }).click();
@@ -49,6 +54,29 @@ test("a draft survives a reload, and an edit is noticed by everyone", async ({ p
   await page.keyboard.press("ControlOrMeta+Enter");
   await expect(cards(other, "Backlog")).toContainText(["A whole thought"]);
   await other.close();
+
+  // What was left behind does not undo what others changed meanwhile.
+  await page.getByRole("link", { name: "A whole thought" }).focus();
+  await page.keyboard.press("e");
+  await page.getByLabel("Title").fill("A thought of mine");
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  const [card] = (await (await page.request.get(`/api/projects/${project.id}/features`)).json()).items;
+  const headers = { origin: new URL(baseURL ?? "").origin };
+  const theirs = { description: "Somebody else said it." };
+  const changed = await page.request.patch(`/api/features/${card.id}`, { data: theirs, headers });
+  expect(changed.ok(), await changed.text()).toBe(true);
+  await page.getByRole("link", { name: "A whole thought" }).focus();
+  await page.keyboard.press("e");
+  await expect(page.getByText("You go on with a draft that you left here.")).toBeVisible();
+  await expect(page.getByLabel("Title")).toHaveValue("A thought of mine");
+  await expect(page.getByRole("textbox", { name: "Description" })).toHaveValue("Somebody else said it.");
+  await expectAccessible(page);
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await expect(cards(page, "Backlog")).toContainText(["A thought of mine"]);
+  const saved = await (await page.request.get(`/api/features/${card.id}`)).json();
+  expect(saved).toMatchObject({ title: "A thought of mine", ...theirs });
 });
 
 test("the backlog is put in order by mouse and by keyboard", async ({ page, baseURL }) => {
@@ -142,6 +170,42 @@ test("filter, select several, and delete them", async ({ page, baseURL }) => {
   await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
   await expect(cards(page, "Backlog")).toHaveCount(1);
   await expect(cards(page, "Backlog")).toContainText("Gamma");
+});
+
+test("the board is narrowed to one's own cards, and to an agent's", async ({ page, baseURL, browser }) => {
+  const project = await makeProject(page, baseURL);
+  const owner = asPage(page.request, baseURL);
+  await project.write("Written by the owner");
+  await page.goto(`/p/${project.id}`);
+  await expect(cards(page, "Backlog")).toHaveCount(1);
+  const member = page.getByRole("button", { name: /^Member:/ });
+  await expect(member).toHaveCount(0);
+  // There is a choice as soon as somebody else writes a card, with another agent.
+  const ben = await join(browser, baseURL, owner);
+  const { items: agents } = await (await page.request.get("/api/agents")).json();
+  const reviewer = agents.find((agent: { name: string }) => agent.name === "Reviewer");
+  const path = `/api/projects/${project.id}/features`;
+  await ben.http.post(path, { title: "Written by Ben", description: "x", agentId: reviewer.id });
+  await expect(cards(page, "Backlog")).toHaveCount(2);
+  await expect(page.getByTitle("Written by Ben")).toHaveCount(1);
+  await member.click();
+  await page.getByRole("menuitemradio", { name: "Mine" }).click();
+  await expect(cards(page, "Backlog")).toHaveText([/Written by the owner/]);
+  await page.reload();
+  await expect(cards(page, "Backlog")).toHaveText([/Written by the owner/]);
+  await page.getByRole("button", { name: "Member: Mine" }).click();
+  await page.getByRole("menuitemradio", { name: "Ben" }).click();
+  await expect(cards(page, "Backlog")).toHaveText([/Written by Ben/]);
+  await page.getByRole("button", { name: "Agent: Any agent" }).click();
+  await page.getByRole("menuitemradio", { name: "The usual agent" }).click();
+  await expect(page.getByRole("heading", { name: "No card matches" })).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Clear the filter" }).click();
+  await expect(cards(page, "Backlog")).toHaveCount(2);
+  await page.getByRole("button", { name: "Agent: Any agent" }).click();
+  await page.getByRole("menuitemradio", { name: "Reviewer" }).click();
+  await expect(cards(page, "Backlog")).toHaveText([/Written by Ben/]);
+  await ben.page.context().close();
 });
 
 test("an image is pasted onto a card", async ({ page, baseURL }) => {

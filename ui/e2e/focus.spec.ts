@@ -51,6 +51,8 @@ test("a card is written from wherever one is", async ({ page, baseURL }) => {
   for (const address of ["/agents", `/f/${card.id}`]) {
     await page.goto(address);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    // The card is for a project: they have to be there.
+    await expect(page.getByRole("link", { name: project.name }).first()).toBeVisible();
     await page.keyboard.press("c");
     await expect(editor).toBeVisible();
     await page.keyboard.press("Escape");

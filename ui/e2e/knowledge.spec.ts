@@ -171,6 +171,18 @@ test("learnings of agents are reviewed by keys alone", async ({ page, baseURL, b
   await next();
   await page.keyboard.press("v");
   await next();
+  // A correction that one is led away from is gone on with.
+  await page.keyboard.press("e");
+  await page.getByLabel("Title", { exact: true }).fill(`Half a word ${stamp}`);
+  await page.getByRole("button", { name: "Next" }).click();
+  await expect(shown).not.toHaveText(seen.at(-1) ?? "");
+  await page.keyboard.press("k");
+  await expect(page.getByText("You began to correct it.")).toBeVisible();
+  await page.getByRole("button", { name: "Go on" }).click();
+  await expect(page.getByLabel("Title", { exact: true })).toHaveValue(`Half a word ${stamp}`);
+  await page.getByRole("button", { name: "Discard the draft" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Discard the draft" }).click();
+  await expect(page.getByText("You began to correct it.")).toHaveCount(0);
   await page.keyboard.press("x");
   await page.keyboard.type("It does not hold.");
   await page.keyboard.press("ControlOrMeta+Enter");

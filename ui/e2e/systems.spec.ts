@@ -1,4 +1,5 @@
-import { expect, makeProject, shots, test } from "./support";
+import type { Locator } from "@playwright/test";
+import { expect, expectAccessible, makeProject, shots, test } from "./support";
 
 const say = (words: string) => `\`\`\`sim\n${JSON.stringify({ say: words })}\n\`\`\``;
 
@@ -171,4 +172,72 @@ test("planned cards are shown as what they become, and lead to it", async ({ pag
   await side.getByRole("link", { name: "Count them" }).click();
   await expect(page).toHaveURL(/\/f\//);
   await expect(page.getByText("It prints a number.").first()).toBeVisible();
+});
+
+test("what a system has is set in its form, and its steps stand where they were put", async ({ page }) => {
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.goto("/systems");
+  await page.getByRole("button", { name: "New system" }).click();
+  const form = page.getByRole("complementary");
+  const graph = page.getByRole("region", { name: "Graph" });
+  await form.getByText("Variables, labels and result").click();
+  await form.getByLabel("Category").fill("Planning");
+  await form.getByLabel("Labels").fill("one, two");
+  await form.getByRole("button", { name: "Add a variable" }).click();
+  await form.getByLabel("Value of value").fill("3");
+  await form.getByText("More about “Task”").click();
+  await form.getByLabel("What is meant by it").fill("What is to be done.");
+  await form.getByLabel("Characters at most").fill("200");
+  await expectAccessible(page);
+
+  // A second step, drawn aside with the pointer.
+  await page.getByRole("button", { name: "Add a step" }).click();
+  await page.getByRole("menuitem", { name: "Human review" }).click();
+  await form.getByLabel("What is shown").fill("Is this good?");
+  const node = graph.locator(".react-flow__node", { hasText: "Review" });
+  const first = graph.locator(".react-flow__node", { hasText: "Work" });
+  const middle = async (one: Locator) => {
+    const { x, y, width, height } = (await one.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+    return { x: x + width / 2, y: y + height / 2 };
+  };
+  const [from, stays] = [await middle(node), await middle(first)];
+  const layOut = page.getByRole("button", { name: "Lay out by itself", exact: true });
+  await expect(layOut).toHaveCount(0);
+  await page.mouse.move(from.x, from.y);
+  await page.mouse.down();
+  await page.mouse.move(from.x + 150, from.y + 60, { steps: 40 });
+  await page.mouse.up();
+  await expect(layOut).toBeVisible();
+  const aside = await middle(node);
+  expect(Math.abs(aside.x - from.x - 150)).toBeLessThan(10);
+  expect(Math.abs(aside.y - from.y - 60)).toBeLessThan(10);
+  expect(await middle(first)).toEqual(stays);
+  await expect(graph.getByLabel(/^Review follows Work/)).toBeAttached();
+  await shots(page, "system-placed");
+  // To draw it is not to choose another.
+  await expect(form.getByLabel("What is shown")).toBeVisible();
+
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await expect(page.getByText("Saved", { exact: true })).toBeVisible();
+  await page.reload();
+  const left = async () => (await middle(node)).x - (await middle(first)).x;
+  await expect(layOut).toBeVisible();
+  expect(await left()).toBeGreaterThan(100);
+  await form.getByText("Variables, labels and result").click();
+  await expect(form.getByLabel("Category")).toHaveValue("Planning");
+  await expect(form.getByLabel("Labels")).toHaveValue("one, two");
+  await expect(form.getByLabel("Value of value")).toHaveValue("3");
+  await form.getByText("More about “Task”").click();
+  await expect(form.getByLabel("Characters at most")).toHaveValue("200");
+
+  await layOut.click();
+  expect(Math.abs(await left())).toBeLessThan(2);
+  // The same by keys.
+  await graph.getByRole("button", { name: /^Review/ }).click();
+  await form.getByRole("button", { name: "Place it by hand" }).press("Enter");
+  await form.getByLabel("From the left").fill("240");
+  await expect.poll(left).toBeGreaterThan(100);
+  await form.getByRole("button", { name: "Lay it out by itself" }).click();
+  await expect.poll(async () => Math.abs(await left())).toBeLessThan(2);
+  await expect(layOut).toHaveCount(0);
 });

@@ -12,9 +12,10 @@ import { router } from "./router";
 import "./styles.css";
 
 followTheme();
-onLeave(() => {
+onLeave((to) => {
   const next = safeNext(router.state.location.href);
-  void router.navigate({ to: "/login", search: next === "/" ? {} : { next }, replace: true });
+  const search = to === "/" || next === "/" ? {} : { next };
+  void router.navigate({ to, search, replace: true, ignoreBlocker: true });
 });
 
 const element = document.getElementById("root");

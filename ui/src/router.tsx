@@ -138,12 +138,15 @@ const projects = createRoute({
   component: lazyView(() => import("@/routes/projects")),
 });
 
-/** What a board's address holds: the open feature, and what is looked for. */
+/** What a board's address holds: the open feature, what is looked for, and how it is shown where not as columns. */
 export interface BoardSearch {
   f?: string;
+  view?: "graph" | "list" | undefined;
   q?: string;
   category?: string;
   priority?: number;
+  member?: string;
+  agent?: string;
 }
 
 const board = createRoute({
@@ -151,9 +154,12 @@ const board = createRoute({
   path: "/p/$projectId",
   validateSearch: (search: Record<string, unknown>): BoardSearch => ({
     ...(typeof search.f === "string" ? { f: search.f } : {}),
+    ...(search.view === "graph" || search.view === "list" ? { view: search.view } : {}),
     ...(typeof search.q === "string" && search.q !== "" ? { q: search.q } : {}),
     ...(typeof search.category === "string" && search.category !== "" ? { category: search.category } : {}),
     ...(typeof search.priority === "number" ? { priority: search.priority } : {}),
+    ...(typeof search.member === "string" && search.member !== "" ? { member: search.member } : {}),
+    ...(typeof search.agent === "string" && search.agent !== "" ? { agent: search.agent } : {}),
   }),
   loader: ({ params }) => {
     // Begun here, while the board's script is still on its way.
@@ -325,7 +331,11 @@ const disk = createRoute({
 const settings = createRoute({
   getParentRoute: () => frame,
   path: "/settings",
-  validateSearch: problemOf,
+  // `token` opens the window for a new access token, with that scope chosen.
+  validateSearch: (search: Record<string, unknown>): { problem?: string; token?: string } => ({
+    ...problemOf(search),
+    ...(typeof search.token === "string" ? { token: search.token } : {}),
+  }),
   component: lazyView(() => import("@/routes/settings")),
 });
 

@@ -11,7 +11,7 @@ use guildhall_types::{Clock, DateTime, MemberId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Ended, Journal, JournalError, PriceTable, problem};
+use crate::{Ended, Journal, JournalError, Outage, PriceTable, problem};
 
 /// Waits shorter than this are told of only once.
 const SHORT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -19,9 +19,12 @@ const SHORT: std::time::Duration = std::time::Duration::from_secs(2);
 const LOOK: std::time::Duration = std::time::Duration::from_secs(15);
 /// How long a provider keeps what it cached.
 const CACHED: Duration = Duration::minutes(5);
-/// Overloads in a row after which a call is put off, and for how long.
+/// Overloads in a row after which a call is put off.
 const OVERLOADS: u32 = 10;
-const OVERLOADED: Duration = Duration::minutes(10);
+/// Failures in a row after which a call is put off again that was put off for an outage before. It holds a place meanwhile.
+const STILL_OUT: u32 = 3;
+/// Longer than any try and the wait before it.
+const ASLEEP: Duration = Duration::hours(1);
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -64,10 +67,12 @@ pub(crate) struct Caller<'a> {
     pub(crate) unpriced_told: bool,
     /// How often the call under way found all money set aside for others.
     pub(crate) held: u32,
-    /// When this stretch of work began.
-    pub(crate) began: DateTime,
-    /// How much of it was spent waiting for a rate limit, which is no work.
-    pub(crate) parked: Duration,
+    /// When this stretch of work began, by how long the machine has been awake.
+    pub(crate) began: std::time::Duration,
+    /// How much of it was spent waiting, for whatever: that is no work.
+    pub(crate) waited: std::time::Duration,
+    /// What becomes of a call that nobody answers.
+    pub(crate) outage: Outage,
     /// How much of the conversation the provider has in its cache, in tokens, and since when.
     pub(crate) cached: Option<(i64, DateTime)>,
 }
@@ -84,14 +89,18 @@ impl Caller<'_> {
         let mut backoff = self.backoff.clone();
         let mut told = false;
         let mut overloads = 0;
+        // Claimed anew in an outage, it only looks whether that is over.
+        let mut left = if self.outage.since.is_some() { STILL_OUT } else { u32::MAX };
         let mut again = false;
+        let mut failed = self.clock.now();
         self.held = 0;
         // The words of a try that broke off are shown already; those of the next come after them.
         let mut shown = 0;
         loop {
             self.check_limits()?;
-            let asked = Instant::now();
+            let (asked, before) = (Instant::now(), self.clock.awake());
             let permit = self.permit(request, self.uncached(size, live), again, &mut told).await?;
+            self.waited += self.clock.awake().saturating_sub(before);
             self.journal.waited(asked.elapsed());
             self.check_limits()?;
             // Asked for last, so that nothing is set aside while a call stands in line.
@@ -129,6 +138,7 @@ impl Caller<'_> {
             }
             let error = match result {
                 Ok(answer) => {
+                    self.outage.since = None;
                     if live.is_some() {
                         let caches = answer.usage.cache_read_tokens + answer.usage.cache_write_tokens > 0;
                         self.cached = caches.then(|| (answer.usage.context_tokens(), self.clock.now()));
@@ -149,27 +159,49 @@ impl Caller<'_> {
             }
             again = true;
             match error.kind {
-                // The governor knows how long to wait.
-                ErrorKind::RateLimited => continue,
+                // The governor knows how long to wait. Whoever refuses is there: an outage is over.
+                ErrorKind::RateLimited => {
+                    (self.outage.since, left) = (None, u32::MAX);
+                    continue;
+                }
                 ErrorKind::Overloaded => {
+                    (self.outage.since, left) = (None, u32::MAX);
                     overloads += 1;
                     if overloads > OVERLOADS {
                         let reason = format!("{}; it is tried again later.", error.message.trim_end_matches('.'));
-                        return Err(Ended::Parked { until: self.clock.now() + OVERLOADED, reason, budget: None }.into());
+                        return Err(self.outage.put_off(self.clock.now(), reason).into());
                     }
                     continue;
                 }
+                _ if error.is_outage() => {
+                    let now = self.clock.now();
+                    // Of the hours that the machine slept since the failure before, nobody knows.
+                    if now - std::mem::replace(&mut failed, now) > ASLEEP {
+                        (self.outage.since, left) = (None, u32::MAX);
+                    }
+                    self.outage.since.get_or_insert(now);
+                    left = left.saturating_sub(1);
+                }
                 _ => {}
             }
-            let Some(wait) = backoff.after(&error) else { return Err(NoAnswer::GivenUp(error)) };
+            let wait = if left == 0 { None } else { backoff.after(&error) };
+            let Some(wait) = wait else {
+                return Err(match self.outage.sat_out(&error, self.clock.now()) {
+                    Some(parked) => parked.into(),
+                    None => NoAnswer::GivenUp(error),
+                });
+            };
+            let before = self.clock.awake();
             self.wait(&error, wait, told).await?;
+            self.waited += self.clock.awake().saturating_sub(before);
             told = true;
         }
     }
 
     fn check_limits(&self) -> Result<(), Ended> {
-        let at_work = self.clock.now() - self.began - self.parked;
-        if at_work >= Duration::try_minutes(self.limits.max_minutes).unwrap_or(Duration::MAX) {
+        let at_work = self.clock.awake().saturating_sub(self.began + self.waited);
+        let most = u64::try_from(self.limits.max_minutes).unwrap_or_default().saturating_mul(60);
+        if at_work >= std::time::Duration::from_secs(most) {
             return Err(Ended::Failed(problem::time_limit(&self.limits)));
         }
         Ok(())
@@ -203,7 +235,7 @@ impl Caller<'_> {
             {
                 if wait.time.is_some_and(|time| time > self.patience) {
                     let reason = reason(wait.reason).to_owned();
-                    return Err(Ended::Parked { until, reason, budget: None }.into());
+                    return Err(Ended::Parked { until, reason, budget: None, out_since: None }.into());
                 }
                 // Told once, and again when it takes notably longer than was said.
                 let news = until_told.is_none_or(|told| until > told + Duration::seconds(10));
@@ -216,9 +248,6 @@ impl Caller<'_> {
             }
             let granted = tokio::time::timeout(if step.is_zero() { LOOK } else { step }, asking.granted());
             let granted = unless_cancelled(&self.cancel, granted).await?;
-            if wait.is_some_and(|wait| matches!(wait.reason, Reason::RateLimit | Reason::Asked)) {
-                self.parked += self.clock.now() - now;
-            }
             match granted {
                 Ok(permit) => return permit.map_err(|error| NoAnswer::GivenUp(error.into())),
                 Err(_) => step = LOOK,

@@ -37,6 +37,8 @@ pub(crate) enum Next {
 /// What the agent did in the latest turns, as far as it is needed to see that it gets nowhere.
 #[derive(Debug, Default)]
 pub(crate) struct Habits {
+    /// One answer is all that counts: one that was cut off is no answer.
+    once: bool,
     call: Repeats,
     turn: Repeats,
     malformed: u32,
@@ -67,6 +69,10 @@ fn print(of: &impl Hash) -> u64 {
 }
 
 impl Habits {
+    pub(crate) fn new(once: bool) -> Self {
+        Self { once, ..Self::default() }
+    }
+
     /// Takes note of an earlier turn's words, in case that the last ones are its closing words.
     pub(crate) fn hear(&mut self, turn: &Turn) {
         let text = turn.answer.plain_text();
@@ -92,6 +98,9 @@ impl Habits {
         self.malformed = if malformed { self.malformed + 1 } else { 0 };
 
         let full = turn.stop_reason == StopReason::ContextWindowExceeded;
+        if self.once && (full || turn.stop_reason == StopReason::MaxTokens) {
+            return Err(problem::too_long());
+        }
         let came_to_something = calls.iter().any(|(_, _, input)| input.is_object());
         if (full || turn.stop_reason == StopReason::MaxTokens) && !came_to_something {
             self.cut += 1;

@@ -9,6 +9,7 @@ mod habits;
 pub mod hub;
 mod journal;
 mod money;
+mod outage;
 mod problem;
 pub mod prompt;
 mod run;
@@ -20,6 +21,7 @@ mod work;
 
 pub use conversation::KEPT_IN_VIEW;
 pub use journal::{Call, Journal, JournalError, Leave, PriceTable};
+pub use outage::Outage;
 pub use run::{Ended, Job, keep, run};
 pub use tool::{Tool, ToolAnswer, ToolContext, ToolImage, Toolbox};
 pub use work::keep::Kept;

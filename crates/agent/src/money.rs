@@ -44,17 +44,20 @@ impl Caller<'_> {
             }
             Leave::Held { reason } => {
                 let until = self.clock.now() + PUT_OFF;
-                Err(Ended::Parked { until, reason, budget: None }.into())
+                Err(Ended::Parked { until, reason, budget: None, out_since: None }.into())
             }
             Leave::Parked { until, reason, budget } => {
-                Err(Ended::Parked { until, reason, budget: Some(budget) }.into())
+                Err(Ended::Parked { until, reason, budget: Some(budget), out_since: None }.into())
             }
         }
     }
 
     /// Lets a moment pass in which others' calls may end.
-    pub(crate) async fn let_others_end(&self) -> Result<(), Ended> {
-        unless_cancelled(&self.cancel, tokio::time::sleep(HELD)).await
+    pub(crate) async fn let_others_end(&mut self) -> Result<(), Ended> {
+        let before = self.clock.awake();
+        let done = unless_cancelled(&self.cancel, tokio::time::sleep(HELD)).await;
+        self.waited += self.clock.awake().saturating_sub(before);
+        done
     }
 
     /// The bill for a call that was answered.

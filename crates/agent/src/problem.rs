@@ -54,6 +54,14 @@ pub(crate) fn output_limit() -> Problem {
     )
 }
 
+pub(crate) fn too_long() -> Problem {
+    problem(
+        "output-limit",
+        "The text is too long for this model to rewrite in one answer.",
+        "Shorten it, or rewrite it in parts.",
+    )
+}
+
 pub(crate) fn no_plan() -> Problem {
     problem(
         "no-plan",

@@ -80,6 +80,17 @@ pub struct Facts {
     pub agent: Option<Persona>,
 }
 
+impl Facts {
+    /// Leaves out what project and repository tell the agents that work there.
+    pub fn keep_to_the_task(&mut self) {
+        self.project_instructions.clear();
+        self.instructions.clear();
+        self.verify_commands.clear();
+        self.outfit.set_up.clear();
+        self.known = Known::default();
+    }
+}
+
 /// What commands reach of the network, as an agent is told of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -15,6 +15,7 @@ use guildhall_types::run::Turn;
 use guildhall_types::{Clock, DateTime, MemberId};
 use tokio_util::sync::CancellationToken;
 
+use crate::outage::Outage;
 use crate::work::Work;
 use crate::work::keep::Kept;
 use crate::{Journal, JournalError, Toolbox};
@@ -41,6 +42,8 @@ pub struct Job {
     pub thinking: ThinkingLevel,
     /// Tokens of one answer at most, when that is not the usual.
     pub max_tokens: Option<i64>,
+    /// Whether one answer is all that counts: one that is cut off is not gone on with.
+    pub once: bool,
     /// How freely it words its answers, from 0 to 1, where the model lets one choose.
     pub temperature: Option<f64>,
     /// The system prompt.
@@ -65,6 +68,8 @@ pub struct Job {
     pub cancel: CancellationToken,
     /// How long to wait between the tries of a call.
     pub backoff: Backoff,
+    /// What becomes of a call that the provider does not answer, try as it may.
+    pub outage: Outage,
     /// Tokens that the conversation may have, when that is not what is known of the model.
     pub context_window: Option<i64>,
 }
@@ -81,6 +86,7 @@ impl Job {
             model: model.into(),
             thinking: ThinkingLevel::Medium,
             max_tokens: None,
+            once: false,
             temperature: None,
             system: Vec::new(),
             tools: Toolbox::default(),
@@ -93,6 +99,7 @@ impl Job {
             clock,
             cancel: CancellationToken::new(),
             backoff: Backoff::default(),
+            outage: Outage::default(),
             context_window: None,
         }
     }
@@ -123,6 +130,8 @@ pub enum Ended {
         reason: String,
         /// The budget that has too little left, if it is that.
         budget: Option<BudgetKind>,
+        /// Since when the provider has answered no call, if it is that.
+        out_since: Option<DateTime>,
     },
     /// It was cancelled.
     Cancelled,

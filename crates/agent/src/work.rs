@@ -6,7 +6,6 @@ mod shorten;
 pub(crate) mod standing;
 mod tools;
 
-use chrono::Duration;
 use guildhall_llm::{Answer, ErrorKind, LlmError, Request, SystemPart, models};
 use guildhall_types::blot::Blot;
 use guildhall_types::chat::{Block, ToolSpec};
@@ -91,14 +90,15 @@ impl<'a> Work<'a> {
                 endpoint: job.endpoint,
                 model_id: job.model.clone(),
                 limits: job.limits,
-                began: job.clock.now(),
+                began: job.clock.awake(),
                 clock: job.clock,
                 cancel: job.cancel,
                 backoff: job.backoff,
                 prices: PriceTable::default(),
                 unpriced_told: false,
                 held: 0,
-                parked: Duration::zero(),
+                waited: std::time::Duration::ZERO,
+                outage: job.outage,
                 cached: None,
             },
             journal,
@@ -114,7 +114,7 @@ impl<'a> Work<'a> {
             tell_tasks: !job.history.is_empty(),
             history: job.history,
             talk: Conversation::default(),
-            habits: Habits::default(),
+            habits: Habits::new(job.once),
             planning: Planning::new(job.approval),
             size: None,
             alone: 0,

@@ -2,19 +2,19 @@
 
 use std::sync::{Arc, PoisonError};
 
-use guildhall_git::{BroughtUp, ConflictFile, Landed, Repo};
+use guildhall_git::{BroughtUp, ConflictFile, DiffLimits, GitError, Landed, Repo};
 use guildhall_sandbox::Room;
 use guildhall_store::{Claimed, Counts, Ending};
 use guildhall_team::{Added, added_secrets, listed};
-use guildhall_types::ProjectId;
 use guildhall_types::feature::{Feature, Move, Problem, Stage};
 use guildhall_types::project::AfterWork;
-use guildhall_types::run::{CheckKind, RunIntent, RunStatus};
+use guildhall_types::run::{CheckKind, DiffStat, RunIntent, RunStatus};
+use guildhall_types::{ProjectId, boundary};
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
-use crate::checks::Verdict;
+use crate::checks::{Commands, Undo, Verdict, named};
 use crate::ending::{End, settle};
 use crate::problems::Trouble;
 use crate::services::Why;
@@ -73,13 +73,57 @@ impl<'a> After<'a> {
         if !self.commands().is_empty() {
             self.engine.0.team.store.set_stage(&self.claimed.lease, Stage::Verifying).await?;
         }
+        let (run, settings) = (self.claimed.lease.run, &self.claimed.project.settings);
         // What is checked is what is kept, and nobody changes it meanwhile.
-        self.engine.end_services(self.claimed.lease.run, Why::Attempt).await;
-        let settings = &self.claimed.project.settings;
-        let commands = (CheckKind::Check, self.commands());
-        self.engine
-            .check(self.claimed.lease, self.room, commands, settings.check_time(), &ground.head, self.cancel)
-            .await
+        self.engine.end_services(run, Why::Attempt).await;
+        let (lines, time) = (self.commands(), settings.check_time());
+        let commands = Commands { kind: CheckKind::Check, lines, time, commit: &ground.head };
+        let undo = match lines.is_empty() {
+            true => None,
+            false => Some(Undo::begin(self.repo, &ground.worktree, Some(&self.engine.0.team.places.run(run))).await?),
+        };
+        self.engine.check(self.claimed.lease, self.room, &commands, undo, self.cancel).await
+    }
+
+    /// What was changed in the worktree beside the turns of its agents becomes part of the work, so that the checks speak of a
+    /// commit: by a service of a member's, in a terminal whose server died, by what a command left at work.
+    async fn take_in(&self, ground: &mut Ground) -> Result<(), Trouble> {
+        if self.commands().is_empty() {
+            return Ok(());
+        }
+        let (engine, Claimed { lease, run, .. }) = (self.engine, self.claimed);
+        let team = &engine.0.team;
+        engine.end_services(lease.run, Why::Attempt).await;
+        let author = team.identity(run.member_id).await?;
+        let take = || self.repo.snapshot(&ground.worktree, &ground.head, "Beside the turns\n", &author);
+        let taken = match take().await {
+            Err(GitError::Moved { .. }) => {
+                // Whoever holds the lease is right.
+                team.store.append_events(lease, Vec::new()).await?;
+                self.repo.take_snapshots(&run.id.to_string(), &ground.head).await?;
+                take().await?
+            }
+            taken => taken?,
+        };
+        let Some(commit) = taken.commit else { return Ok(()) };
+        let limits = DiffLimits { max_files: 20, max_lines: 1, ..DiffLimits::default() };
+        let diff = self.repo.diff(&ground.head, &commit, &limits).await?;
+        let names: Vec<String> = diff.files.into_iter().map(|file| file.new_path).collect();
+        let mut said = format!(
+            "Files of this work were changed beside its agent's turns: by a service, in a terminal, or by what a command left \
+             at work. They are part of it now, in {}'s name, since the checks see them: {}.",
+            author.name,
+            named(&names, usize::try_from(diff.stat.files).unwrap_or(names.len()))
+        );
+        for (_, left_out) in taken.left_out.told() {
+            said.push_str(&format!(" {left_out}"));
+        }
+        let stat = self.repo.stat(&ground.base, &commit).await?;
+        let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
+        team.store.take_in(lease, commit.as_str(), stat, &said).await?;
+        ground.head = commit;
+        settle(engine, *lease, self.repo, ground).await;
+        Ok(())
     }
 
     /// Why a member must look at the work before anything else, if a secret of the project stands in it.
@@ -103,8 +147,12 @@ impl<'a> After<'a> {
     pub(crate) async fn follow(&mut self, ground: &mut Ground, summary: Option<String>) -> Result<Next, Trouble> {
         let settings = &self.claimed.project.settings;
         let work = self.claimed.run.intent == RunIntent::Work;
+        self.take_in(ground).await?;
         if work && let Some(first) = self.pass(ground, summary.as_deref()).await? {
             return Ok(first);
+        }
+        if work && !settings.pipeline.is_empty() {
+            self.take_in(ground).await?;
         }
         if let Some(problem) = self.secret_in(ground).await? {
             return Ok(finish(Move::Finish, summary, Some(problem)));
@@ -207,6 +255,12 @@ impl<'a> After<'a> {
                     }
                 }
                 BroughtUp::Current(tip) => {
+                    boundary!("merge.land");
+                    // Whoever stopped the run while its checks ran, or everything, is heard before any of it is on the branch.
+                    if self.cancel.is_cancelled() {
+                        return Ok(Next::Told);
+                    }
+                    team.store.append_events(lease, Vec::new()).await?;
                     let told = Feature { summary: summary.clone().or(feature.summary.clone()), ..feature.clone() };
                     match team.land(project, &told, run, &ground.head, &tip).await? {
                         Landed::Moved => {}

@@ -112,10 +112,13 @@ impl Engine {
             .map(|alert| alert.subject.clone())
             .collect();
         let measured = measured(reading, &beside, &server, &known_keys);
-        // A disk has a subject of its own, and a certificate, which stands also while it cannot be looked at.
+        // What is measured no more is over. A certificate stands also while it cannot be looked at, and a clean-up until the first
+        // one after a start has come to its end.
         let hosts = team.certificate_hosts();
-        let own: Vec<&str> = measured.iter().map(|one| one.subject.as_str()).chain([server.subject.as_str()]).collect();
-        let own: Vec<&str> = own.into_iter().chain(hosts.iter().map(String::as_str)).collect();
+        let here = [(AlertKind::CleanUpStuck, server.subject.as_str())];
+        let certificates = hosts.iter().map(|host| (AlertKind::CertificateEnds, host.as_str()));
+        let own: Vec<(AlertKind, &str)> =
+            measured.iter().map(|one| (one.kind, one.subject.as_str())).chain(here).chain(certificates).collect();
         let standing: Vec<Open> = open
             .iter()
             .map(|alert| Open { kind: alert.kind, subject: alert.subject.clone(), level: alert.level })
@@ -123,7 +126,9 @@ impl Engine {
         let judged = judge(&measured, thresholds, &standing, traces, reading.at);
         // Before anything is written: work waits also when the database does.
         let (strains, urgent) = strains(&judged, &standing, thresholds);
-        self.strained(strains, urgent).await;
+        // An alert outlasts what it tells of; a sandbox that is there again can be used.
+        let sandbox = beside.sandbox_usable == Some(false);
+        self.strained(|_| Strains { sandbox, ..strains }, urgent).await;
         for one in &judged {
             if let Err(error) = self.write(one, thresholds, open).await {
                 tracing::error!(kind = %one.measured.kind, %error, "an alert cannot be written; trying again");
@@ -192,15 +197,15 @@ impl Engine {
         Ok(())
     }
 
-    /// This server, as alerts name it. A data folder is one process's, so that servers on one machine are apart.
+    /// This server, as alerts name it: by its data folder, which is one process's, so that servers on one machine are apart, and
+    /// whose name it keeps when the machine gets another.
     fn server(&self) -> Server {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let name = match name.trim() {
             "" => "this server".to_owned(),
             name => name.to_owned(),
         };
-        let subject = format!("{name}:{}", self.0.team.places.data().display());
-        Server { subject, name }
+        Server { subject: self.0.place.id().to_string(), name }
     }
 
     /// Since when mails come no further; this moment when they do, and nothing where none are sent.
@@ -282,6 +287,7 @@ fn strains(judged: &[Judged], open: &[Open], thresholds: &Thresholds) -> (Strain
                 urgent = of.value >= thresholds.of(of.kind).critical;
             }
             Strain::Disk => strains.disk = true,
+            Strain::Sandbox => {}
         }
     }
     (strains, urgent)

@@ -153,10 +153,9 @@ impl Engine {
         if by.store.project(project).await?.is_none() {
             return Err(TeamError::NotFound { what: "project" });
         }
-        by.store.audit(Note::new(AuditAction::ClearCaches).on(AuditObject::Project, project)).await?;
         let cleared = self.while_unused(project, remove).await;
         match cleared.map_err(|error| TeamError::internal("clearing the caches", error))? {
-            true => Ok(()),
+            true => Ok(by.store.audit(Note::new(AuditAction::ClearCaches).on(AuditObject::Project, project)).await?),
             false => Err(TeamError::conflict(
                 "caches-in-use",
                 "a run, a trial, a service or a terminal of this project works with the caches; stop it, or wait until it has ended",

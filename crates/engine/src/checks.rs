@@ -1,5 +1,7 @@
 //! Verification: the project's own commands, run in the sandbox, with their output kept as evidence.
 
+mod undo;
+
 use std::time::Duration;
 
 use guildhall_git::Oid;
@@ -15,11 +17,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
 use crate::problems::Trouble;
+pub(crate) use undo::{Undo, are_cut_off, forget, named, recover};
 
 /// Bytes of a check's output that are kept.
 pub(crate) const OUTPUT: usize = 64 * 1024;
 /// Bytes of a failing check's output, its end, that the agent is told.
 const TOLD: usize = 8 * 1024;
+
+/// Commands of one kind, to be run in order until one fails.
+pub(crate) struct Commands<'a> {
+    pub(crate) kind: CheckKind,
+    pub(crate) lines: &'a [String],
+    /// How long each may take.
+    pub(crate) time: Duration,
+    /// The state of the work that they run on.
+    pub(crate) commit: &'a Oid,
+}
 
 /// What the checks found.
 pub(crate) enum Verdict {
@@ -53,15 +66,29 @@ impl Failing {
 }
 
 impl Engine {
-    /// Runs the project's commands of one kind in order, each for `time` at most, until one fails. They are given the secrets
-    /// for that kind.
+    /// Runs the project's commands of one kind in order, until one fails. They are given the secrets for that kind. What each of
+    /// them wrote is taken away again by `undo`, where there is one.
     pub(crate) async fn check(
         &self,
         lease: Lease,
         room: &Room,
-        (kind, commands): (CheckKind, &[String]),
-        time: Duration,
-        commit: &Oid,
+        commands: &Commands<'_>,
+        mut undo: Option<Undo<'_>>,
+        cancel: &CancellationToken,
+    ) -> Result<Verdict, Trouble> {
+        let verdict = self.check_each(lease, room, commands, &mut undo, cancel).await;
+        if let Some(undo) = undo {
+            undo.end()?;
+        }
+        verdict
+    }
+
+    async fn check_each(
+        &self,
+        lease: Lease,
+        room: &Room,
+        &Commands { kind, lines, time, commit }: &Commands<'_>,
+        undo: &mut Option<Undo<'_>>,
         cancel: &CancellationToken,
     ) -> Result<Verdict, Trouble> {
         let team = &self.0.team;
@@ -69,7 +96,7 @@ impl Engine {
             CheckKind::Check => SecretUse::Checks,
             CheckKind::SetUp => SecretUse::SetUp,
         });
-        for line in commands {
+        for line in lines {
             let mut check = Check {
                 id: CheckId::new(),
                 run_id: lease.run,
@@ -87,6 +114,9 @@ impl Engine {
             let stream = OutputStream::Check { command: line.clone() };
             // What they print while they run belongs to no turn.
             let mut show = |text: &str| self.0.bus.write(lease.run, i64::MAX, stream.clone(), text);
+            if let Some(undo) = undo {
+                undo.begins();
+            }
             boundary!("check.start");
             let outcome = tokio::select! {
                 biased;
@@ -126,7 +156,11 @@ impl Engine {
             };
             check.exit_code = code.map(i64::from);
             let met = outcome.over.map(|over| format!(" {over}")).unwrap_or_default();
-            let output = if met.is_empty() { outcome.output } else { format!("{}\n({})", outcome.output, met.trim()) };
+            let mut output =
+                if met.is_empty() { outcome.output } else { format!("{}\n({})", outcome.output, met.trim()) };
+            if let Some(undo) = undo {
+                undo.after(line, &mut output).await?;
+            }
             ended(&mut check, status, output);
             team.store.put_check(&lease, &check).await?;
             if let Some(share) = &room.share {
@@ -134,7 +168,10 @@ impl Engine {
                 share.take_hits();
             }
             if status == CheckStatus::Failed {
-                let problem = failed(kind, line, &how, outcome.over);
+                let mut problem = failed(kind, line, &how, outcome.over);
+                if let Some(undo) = undo {
+                    undo.explain(&mut problem);
+                }
                 return Ok(Verdict::Failed(Failing { problem, output: check.output }));
             }
         }

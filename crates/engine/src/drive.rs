@@ -4,20 +4,18 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use guildhall_agent::{Ended, Job, Toolbox, prompt, tools};
+use guildhall_agent::{Ended, Job, Outage, Toolbox, prompt, tools};
 use guildhall_git::{Oid, Repo};
-use guildhall_llm::SystemPart;
+use guildhall_llm::{Backoff, SystemPart};
 use guildhall_sandbox::{Room, Workspace};
-use guildhall_store::{Claimed, Ending, Finished, Lease, StepEnd, StoreError};
+use guildhall_store::{Claimed, Ending, Finished, StepEnd, StoreError};
 use guildhall_team::{Provider, Team};
 use guildhall_types::agent::Briefed;
-use guildhall_types::alert::Strain;
 use guildhall_types::chat::Block;
 use guildhall_types::feature::{FeatureKind, Move, Stage, WorkMode};
 use guildhall_types::pipeline::StepStatus;
 use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::{Awaits, Run, RunEvent, RunIntent, RunStatus, Turn};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,6 +24,7 @@ use crate::after::{After, Next};
 use crate::attached;
 use crate::checks::Verdict;
 use crate::ending::{End, closing, failed, log_unless_lost, put_off, settle};
+use crate::hold::{hold, hold_back};
 use crate::journal::{RunJournal, is_last};
 use crate::outfit::Whose;
 use crate::problems::Trouble;
@@ -51,53 +50,41 @@ pub(crate) async fn drive(engine: &Engine, claimed: Claimed, cancel: &Cancellati
     }
 }
 
-/// Renews a lease for ever. When it is lost, or cannot be renewed in time, the run is cancelled: its tools must have
-/// stopped before another node takes over.
-async fn hold(engine: &Engine, lease: Lease, cancel: &CancellationToken) {
-    let pace = engine.0.pace;
-    let mut renewed = Instant::now();
-    loop {
-        tokio::time::sleep(pace.lease / 3).await;
-        let asked = Instant::now();
-        match engine.0.team.store.renew_lease(&lease, pace.hold()).await {
-            Ok(()) => renewed = asked,
-            Err(StoreError::LeaseLost) => break,
-            Err(error) => {
-                tracing::warn!(run = %lease.run, error = &error as &dyn std::error::Error, "a lease could not be renewed");
-                if renewed.elapsed() > pace.lease * 2 / 3 {
-                    break;
-                }
-            }
-        }
-    }
-    cancel.cancel();
-    std::future::pending().await
-}
-
 async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken) {
     let store = &engine.0.team.store;
     let lease = claimed.lease;
     // Dropped at the very end: whoever comes next finds nothing of this one at work.
     let _turn = engine.clear_ground(lease.run).await;
+    let kept = engine.keep_left_by_hand(lease.run).await;
     // A member may have changed files until then.
     if let Ok(Some(now)) = store.run(lease.run).await {
         claimed.run.head_commit = now.head_commit;
     }
-    let ended = match attempt(engine, &claimed, cancel).await {
-        Err(trouble) if !trouble.lost() => match trouble.passes().or_else(|| engine.lacks_room()) {
-            Some(reason) => Ok(put_off(engine, &trouble, reason)),
-            None => Err(trouble),
-        },
+    let ended = match kept {
+        Ok(()) => attempt(engine, &claimed, cancel).await,
+        Err(trouble) => Err(trouble),
+    };
+    let ended = match ended {
+        Err(trouble) if !trouble.lost() => {
+            let passes = trouble.passes().or_else(|| engine.lacks_room());
+            match passes.or(engine.lacks_sandbox(&trouble).await) {
+                Some(reason) => Ok(put_off(engine, &trouble, reason)),
+                None => Err(trouble),
+            }
+        }
         ended => ended,
     };
     engine.end_services(lease.run, Why::Attempt).await;
     engine.tell_refused(Some(lease)).await;
     let ending = match ended {
         Ok(End::Written(ending)) => *ending,
-        Ok(End::Parked { until, reason, awaits }) => {
+        Ok(End::Parked { until, reason, awaits, out_since }) => {
             engine.ended("parked");
             tracing::info!(run = %lease.run, %until, reason, ?awaits, "a run is put off");
-            let done = store.park_run(&lease, until, Some(&reason), awaits).await;
+            let done = match out_since {
+                Some(since) => store.park_in_outage(&lease, until, &reason, since).await,
+                None => store.park_run(&lease, until, Some(&reason), awaits).await,
+            };
             log_unless_lost(lease, "a run could not be put off", done);
             return;
         }
@@ -154,14 +141,6 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
     }
 }
 
-/// Lets a run wait until this server, or another one, has room for it.
-async fn hold_back(engine: &Engine, lease: Lease) {
-    // What it was short of may be over: then it goes on at once.
-    let why = engine.parked_for(lease.run).unwrap_or(Strain::Memory).parked();
-    tracing::info!(run = %lease.run, why, "a run makes room");
-    log_unless_lost(lease, "a run could not make room", engine.0.team.store.hold_run(&lease, why).await);
-}
-
 async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken) -> Result<End, Trouble> {
     let team = &engine.0.team;
     engine.has_room()?;
@@ -174,7 +153,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         ground = engine.ground(&repo, claimed, &turns) => match ground {
             Err(Trouble::NoFooting(reason)) => {
                 let until = team.clock.now() + FOOTING;
-                return Ok(End::Parked { until, reason, awaits: Some(Awaits::Dependencies) });
+                return Ok(End::Parked { until, reason, awaits: Some(Awaits::Dependencies), out_since: None });
             }
             ground => ground?,
         },
@@ -276,7 +255,11 @@ async fn agent(
     team.note_use(run.member_id, &provider).await?;
 
     let (workspace, mut facts) = engine.facts(claimed, &run, &ground, room).await?;
-    facts.known = engine.known(claimed, repo, &ground).await?;
+    if briefed.as_ref().is_some_and(|agent| agent.alone) {
+        facts.keep_to_the_task();
+    } else {
+        facts.known = engine.known(claimed, repo, &ground).await?;
+    }
     facts.aside = (card.kind != FeatureKind::Card)
         .then(|| prompt::Aside { chat: card.kind == FeatureKind::Chat, read_only: card.mode == WorkMode::Read });
     facts.hub = briefed
@@ -403,6 +386,7 @@ impl Engine {
             bus: self.0.bus.clone(),
             groups: self.0.groups.clone(),
             tally: Arc::clone(&self.0.tally),
+            unsaved: Arc::clone(&self.0.unsaved),
             lease: claimed.lease,
             provider: provider.endpoint.provider,
             key: provider.key.clone(),
@@ -426,6 +410,7 @@ impl Engine {
             patience: self.0.pace.patience,
             thinking: agent.thinking.unwrap_or(claimed.feature.card.thinking_level),
             max_tokens: agent.max_tokens,
+            once: agent.alone,
             temperature: agent.temperature,
             system,
             tools,
@@ -437,6 +422,12 @@ impl Engine {
             opening,
             cancel: cancel.clone(),
             context_window: provider.context_window,
+            backoff: Backoff::with_unit(self.0.pace.tries),
+            outage: Outage {
+                since: team.store.out_since(run.id).await?,
+                rest: self.0.pace.outage(),
+                ..Outage::default()
+            },
             ..Job::new(team.client.clone(), provider.endpoint, model, team.clock.clone())
         };
         Ok((job, journal))

@@ -21,7 +21,7 @@ pub(crate) enum End {
     /// Its work is merged, and that is written down.
     Merged,
     /// It has to wait for its provider for long, or for something else, and goes on by itself.
-    Parked { until: DateTime, reason: String, awaits: Option<Awaits> },
+    Parked { until: DateTime, reason: String, awaits: Option<Awaits>, out_since: Option<DateTime> },
     /// It makes room on this server, and goes on by itself.
     Holds,
     /// It was told to stop: by a member, by the loss of its lease, or because this node stops.
@@ -45,7 +45,9 @@ pub(crate) fn closing(engine: &Engine, ended: Ended) -> Result<String, End> {
         // Only a step of the pipeline has the tool for that, and it is answered there.
         Ended::ChangesRequested { what } => Ok(what),
         Ended::Failed(problem) => Err(End::Written(Box::new(failed(problem)))),
-        Ended::Parked { until, reason, budget } => Err(End::Parked { until, reason, awaits: budget.map(Awaits::from) }),
+        Ended::Parked { until, reason, budget, out_since } => {
+            Err(End::Parked { until, reason, awaits: budget.map(Awaits::from), out_since })
+        }
         Ended::Cancelled | Ended::Unsaved(JournalError::Lost) => Err(End::Told),
         Ended::Unsaved(JournalError::Rest) => Err(End::Rests),
         Ended::Unsaved(JournalError::Hold) => Err(End::Holds),
@@ -63,7 +65,7 @@ pub(crate) fn closing(engine: &Engine, ended: Ended) -> Result<String, End> {
 pub(crate) fn put_off(engine: &Engine, error: &(dyn std::error::Error + 'static), reason: &str) -> End {
     tracing::error!(error, "a run cannot go on now; it is tried again");
     let until = engine.0.team.clock.now() + chrono::Duration::from_std(engine.0.pace.rest).unwrap_or_default();
-    End::Parked { until, reason: reason.to_owned(), awaits: Some(Awaits::Server) }
+    End::Parked { until, reason: reason.to_owned(), awaits: Some(Awaits::Server), out_since: None }
 }
 
 /// Puts the run's branch on the latest state of its work. The snapshot is on a ref of its own, so nothing is lost when a

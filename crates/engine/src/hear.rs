@@ -84,7 +84,7 @@ impl Engine {
             Happening::ExecutionUpdated { .. } => self.0.executions.notify_one(),
             Happening::FeatureUpdated { feature } => match feature.card.status {
                 FeatureStatus::Completed | FeatureStatus::Backlog => {
-                    self.passed_over().remove(&feature.card.id);
+                    self.passed_over().forget(feature.card.id);
                     self.0.untidy.notify_one();
                     self.0.wake.notify_one();
                 }

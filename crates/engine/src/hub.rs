@@ -8,8 +8,8 @@ use guildhall_team::{Team, TeamError};
 use guildhall_types::guide::{GuideItem, words_of};
 use guildhall_types::knowledge::draft::LearningContext;
 use guildhall_types::knowledge::{
-    Author, KnowledgeDraft, KnowledgeHit, KnowledgeItem, KnowledgeKind, KnowledgeReview, LearningDraft,
-    LearningOutcome, Via,
+    Author, KnowledgeDraft, KnowledgeHit, KnowledgeItem, KnowledgeKind, KnowledgeReview, LearningConfidence,
+    LearningDraft, LearningOutcome, Via,
 };
 use guildhall_types::{FeatureId, KnowledgeId, RunId};
 
@@ -117,11 +117,22 @@ fn draft(lesson: &Lesson) -> Result<KnowledgeDraft, TeamError> {
 }
 
 /// How far an item may be relied on, in a few words.
-fn standing(kind: KnowledgeKind, review: KnowledgeReview, sort: &str, helped: i64, failed: i64) -> String {
-    let review = match (kind, review) {
-        (KnowledgeKind::Learning, KnowledgeReview::Proposed) => ", proposed: nobody has looked at it yet",
-        (KnowledgeKind::Learning, KnowledgeReview::Accepted) => ", verified",
-        _ => "",
+fn standing(
+    confidence: Option<LearningConfidence>,
+    review: KnowledgeReview,
+    sort: &str,
+    helped: i64,
+    failed: i64,
+) -> String {
+    // Learnings alone are sure to a degree, and looked at.
+    let review = match (confidence, review) {
+        (None, _) => String::new(),
+        (Some(LearningConfidence::Verified), KnowledgeReview::Accepted) => ", verified".to_owned(),
+        (Some(sure), KnowledgeReview::Accepted) => format!(", accepted, confidence {sure}"),
+        (Some(sure), KnowledgeReview::Proposed) => {
+            format!(", proposed: nobody has looked at it yet, confidence {sure}")
+        }
+        (Some(sure), KnowledgeReview::Rejected) => format!(", rejected, confidence {sure}"),
     };
     let helped = match helped + failed {
         0 => String::new(),
@@ -132,7 +143,7 @@ fn standing(kind: KnowledgeKind, review: KnowledgeReview, sort: &str, helped: i6
 
 fn found(hit: KnowledgeHit) -> Found {
     Found {
-        standing: standing(hit.kind, hit.review, &hit.sort, hit.success_count, hit.failure_count),
+        standing: standing(hit.confidence, hit.review, &hit.sort, hit.success_count, hit.failure_count),
         kind: hit.kind.to_string(),
         id: hit.id.to_string(),
         title: hit.title,
@@ -172,7 +183,7 @@ impl Hub for RunHub {
         let of = &item.standing;
         let about = vec![
             format!("{} {} “{}”", item.kind(), item.id(), item.title),
-            standing(item.kind(), of.review, item.details.sort(), of.success_count, of.failure_count),
+            standing(item.details.confidence(), of.review, item.details.sort(), of.success_count, of.failure_count),
         ];
         Ok(Page { about, text: words_of(&item) })
     }

@@ -14,7 +14,6 @@ use guildhall_llm::{ErrorKind, models};
 use guildhall_sandbox::Groups;
 use guildhall_store::{Counts, Lease, NewFile, Reserved, StoreError, Word};
 use guildhall_team::{Added, Team, TeamError, added_secrets, listed};
-use guildhall_types::RunId;
 use guildhall_types::blot::Blot;
 use guildhall_types::budget::{BudgetKind, Need, never};
 use guildhall_types::chat::StopReason;
@@ -24,15 +23,13 @@ use guildhall_types::member::ProviderKind;
 use guildhall_types::plan::{PlanApproval, Proposal};
 use guildhall_types::price::Price;
 use guildhall_types::run::{DiffStat, LedgerRow, Run, RunEvent, RunKey, Said, Task, Turn};
-use tokio::time::Instant;
+use guildhall_types::{CallId, RunId, boundary};
 use tokio_util::task::TaskTracker;
 
 use crate::parking::Parking;
 use crate::room::NoRoom;
 use crate::tally::Tally;
-
-/// Between two tries of a write.
-const AGAIN: Duration = Duration::from_millis(300);
+use crate::unsaved::{Tries, Unsaved};
 
 /// A run's journal.
 pub(crate) struct RunJournal {
@@ -50,6 +47,8 @@ pub(crate) struct RunJournal {
     pub(crate) groups: Groups,
     /// Counts what this node's runs do.
     pub(crate) tally: Arc<Tally>,
+    /// Keeps calls that the database does not take.
+    pub(crate) unsaved: Arc<Unsaved>,
     pub(crate) lease: Lease,
     pub(crate) run: Run,
     pub(crate) provider: ProviderKind,
@@ -89,7 +88,7 @@ impl RunJournal {
     }
 
     /// A call to a model begins, or what it brought is saved.
-    fn at_call(&self, calling: bool) {
+    pub(crate) fn at_call(&self, calling: bool) {
         if let Some(parking) = &self.parking {
             parking.at_call(calling);
         }
@@ -131,6 +130,7 @@ impl RunJournal {
 
     pub(crate) fn row(&self, call: &Call) -> LedgerRow {
         LedgerRow {
+            id: CallId::new(),
             member_id: self.run.member_id,
             key_source: self.key.source,
             key_hint: self.key.hint.clone(),
@@ -142,6 +142,15 @@ impl RunJournal {
             cost_micros: call.cost_micros,
             priced: call.priced,
         }
+    }
+
+    /// Writes a call to the ledger that could not be saved with what it brought: it was made, whoever holds the run now. While the
+    /// database does not take it, it is kept.
+    pub(crate) async fn bill_late(&self, call: &Call, row: LedgerRow) {
+        self.tally.billed(self.provider, call);
+        // It belongs to no turn: whoever takes the run up asks for that one again.
+        let row = LedgerRow { turn: None, ..row };
+        self.unsaved.bill(&self.team.store, self.lease, row).await;
     }
 
     /// Takes a snapshot of the files, if they changed. Returns it with the whole change since the base, and what is to be
@@ -169,30 +178,6 @@ impl RunJournal {
         let stat = self.repo.stat(&self.base, &commit).await.map_err(unsaved)?;
         let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
         Ok((Some((commit, stat)), told))
-    }
-}
-
-/// The tries of a write that must not be lost, though the database be away or have no room for a while.
-struct Tries {
-    until: Instant,
-    /// An earlier try failed. It may have come through, with its answer lost on the way: whoever tries again looks first.
-    again: bool,
-}
-
-impl Tries {
-    fn within(patience: Duration) -> Self {
-        Self { until: Instant::now() + patience, again: false }
-    }
-
-    /// Whether to try once more, after a wait.
-    async fn go_on(&mut self, done: &Result<(), StoreError>) -> bool {
-        let passes = matches!(done, Err(StoreError::Away(_) | StoreError::Full(_)));
-        if !passes || Instant::now() >= self.until {
-            return false;
-        }
-        tokio::time::sleep(AGAIN).await;
-        self.again = true;
-        true
     }
 }
 
@@ -302,18 +287,21 @@ impl Journal for RunJournal {
         call: &Call,
         events: Vec<RunEvent>,
     ) -> Result<(), JournalError> {
+        boundary!("call.answered");
+        let row = self.row(call);
         let mut tries = Tries::within(self.patience);
         loop {
             let write = async {
                 if tries.again && self.saved_turn(turn.number).await?.is_some_and(|saved| saved.answer == turn.answer) {
                     return Ok(());
                 }
-                self.team.store.save_answer(&self.lease, turn, read_upto, &self.row(call), events.clone()).await
+                self.team.store.save_answer(&self.lease, turn, read_upto, &row, events.clone()).await
             };
             let done = write.await;
             if !tries.go_on(&done).await {
-                if done.is_ok() {
-                    self.tally.billed(self.provider, call);
+                match &done {
+                    Ok(()) => self.tally.billed(self.provider, call),
+                    Err(_) => self.bill_late(call, row).await,
                 }
                 // What was paid is saved: a run that is to make room can stop here.
                 self.at_call(false);
@@ -403,14 +391,26 @@ impl Journal for RunJournal {
 
     async fn billed(&self, call: &Call) -> Result<(), JournalError> {
         let row = self.row(call);
-        self.tally.billed(self.provider, call);
-        let done = match self.team.store.save_side_call(&self.lease, &row).await {
-            // The call was made, whoever holds the run now.
-            Err(StoreError::LeaseLost) => self.team.store.save_late_call(&self.lease, &row).await.map_err(refused),
-            other => other.map_err(refused),
-        };
-        self.at_call(false);
-        done
+        let mut tries = Tries::within(self.patience);
+        loop {
+            let done = self.team.store.save_side_call(&self.lease, &row).await;
+            if tries.go_on(&done).await {
+                continue;
+            }
+            let done = match done {
+                Ok(()) => {
+                    self.tally.billed(self.provider, call);
+                    Ok(())
+                }
+                Err(error) => {
+                    self.bill_late(call, row).await;
+                    // That the run is another's is noticed by what it does next.
+                    if matches!(error, StoreError::LeaseLost) { Ok(()) } else { Err(refused(error)) }
+                }
+            };
+            self.at_call(false);
+            return done;
+        }
     }
 
     async fn happened(&self, events: Vec<RunEvent>) -> Result<(), JournalError> {

@@ -92,10 +92,20 @@ impl After<'_> {
             }
         };
         boundary!("keep.answered");
+        if kept.is_err() {
+            journal.at_call(false);
+        }
         match kept {
             Ok(Kept { lessons, call }) => {
                 let answer = (!lessons.is_empty()).then_some(&lessons);
-                team.store.save_asked(lease, Some((&journal.row(&call), answer))).await?;
+                let row = journal.row(&call);
+                let saved = team.store.save_asked(lease, Some((&row, answer))).await;
+                if saved.is_err() {
+                    journal.bill_late(&call, row).await;
+                }
+                // From here on nothing is lost that was paid: the run may be stopped to make room.
+                journal.at_call(false);
+                saved?;
                 Ok(if lessons.is_empty() { Answer::Nothing } else { Answer::Kept(lessons) })
             }
             Err(Ended::Cancelled) if self.cancel.is_cancelled() => Ok(Answer::Told),

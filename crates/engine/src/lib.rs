@@ -13,6 +13,7 @@ mod ending;
 mod git_group;
 mod guide;
 mod hear;
+mod hold;
 mod hub;
 mod journal;
 mod keep;
@@ -22,10 +23,12 @@ mod morning;
 mod network;
 mod outfit;
 mod parking;
+mod passed;
 mod pipeline;
 mod problems;
 mod rate_limits;
 mod reading;
+mod remotes;
 mod room;
 mod samples;
 mod schedule;
@@ -37,6 +40,7 @@ mod tally;
 mod terminal;
 mod tidy;
 mod trial;
+mod unsaved;
 mod worktree;
 
 use std::collections::{HashMap, HashSet};
@@ -56,7 +60,7 @@ use guildhall_types::alert::Beside;
 use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::reading::Reading;
 use guildhall_types::trace::{self, Key, carried};
-use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
+use guildhall_types::{MemberId, NodeId, ProjectId, RunId};
 pub use lasting::last;
 pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
@@ -89,10 +93,16 @@ pub struct Pace {
     pub tidy: Duration,
     /// How long a run may wait for its provider with its lease held; for longer waits it goes back to the queue.
     pub patience: Duration,
+    /// How often it is looked whether a project is up to date with its other repository.
+    pub remotes: Duration,
     /// How long a run waits that found no room on the disk, or no database, before it is tried again.
     pub rest: Duration,
     /// How long a provider may be silent. The server makes its client of this.
     pub calls: Patience,
+    /// How long a call waits that failed, before it is tried a second time; then longer and longer.
+    pub tries: Duration,
+    /// How long a run is put off whose provider cannot answer, however often it is tried.
+    pub outage: Duration,
 }
 
 impl Default for Pace {
@@ -104,8 +114,11 @@ impl Default for Pace {
             alerts: true,
             tidy: Duration::from_secs(30 * 60),
             patience: Duration::from_secs(5 * 60),
+            remotes: Duration::from_secs(60),
             rest: Duration::from_secs(30),
             calls: Patience::default(),
+            tries: Duration::from_secs(1),
+            outage: Duration::from_secs(10 * 60),
         }
     }
 }
@@ -114,6 +127,10 @@ impl Pace {
     /// The length of a lease as the store takes it.
     fn hold(&self) -> chrono::Duration {
         chrono::Duration::from_std(self.lease).unwrap_or(chrono::Duration::MAX)
+    }
+
+    fn outage(&self) -> chrono::Duration {
+        chrono::Duration::from_std(self.outage).unwrap_or(chrono::Duration::MAX)
     }
 }
 
@@ -126,8 +143,24 @@ pub struct Stats {
     pub worktrees: usize,
 }
 
-/// How long a host counts as one that cannot isolate before it is tried again.
+/// How long a host counts as one that cannot isolate before it is tried again, and as one that can. The latter is seen from its
+/// commands as well; but where nothing is at work, only so.
 const UNUSABLE: Duration = Duration::from_secs(10);
+const USABLE: Duration = Duration::from_secs(3 * 60);
+/// How long after a self-test that failed on a host that could isolate it is tried once more: a moment's want of memory or of
+/// processes stops no node.
+const ONCE_MORE: Duration = Duration::from_secs(3);
+
+/// What this host was found to be able to do.
+#[derive(Debug)]
+struct Tried {
+    at: tokio::time::Instant,
+    /// How often commands had found it otherwise until then.
+    doubts: u64,
+    /// When the self-test last failed, be it once.
+    failed: Option<tokio::time::Instant>,
+    report: Arc<Report>,
+}
 
 /// The engine of this node. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -150,6 +183,8 @@ struct Inner {
     keys: Mutex<HashMap<String, UsedKey>>,
     /// What this node's runs did.
     tally: Arc<tally::Tally>,
+    /// Calls that the database did not take.
+    unsaved: Arc<unsaved::Unsaved>,
     /// What this node is called over time.
     place: samples::Place,
     /// What becomes of that: alerts, and whether work begins here.
@@ -163,7 +198,7 @@ struct Inner {
     /// How this node is.
     readings: watch::Sender<Option<Arc<Reading>>>,
     /// The projects in which an MCP server is tried here.
-    trying: Mutex<HashSet<ProjectId>>,
+    trying: Mutex<HashSet<Option<ProjectId>>>,
     /// What members were told here of MCP servers that are programs in runs' worktrees.
     told: mcp::Told,
     /// Places for trials of checks.
@@ -171,7 +206,7 @@ struct Inner {
     /// The trials at work here.
     tries: trial::Registry,
     /// What this host can do, and when that was tried.
-    report: tokio::sync::Mutex<Option<(tokio::time::Instant, Arc<Report>)>>,
+    report: tokio::sync::Mutex<Option<Tried>>,
     node: NodeId,
     pace: Pace,
     /// The runs at work here, and how to stop each.
@@ -190,12 +225,14 @@ struct Inner {
     preparing: Mutex<HashSet<ProjectId>>,
     /// Whose turn it is to merge, in each project.
     merging: Mutex<HashMap<ProjectId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Who sets up worktrees for members who look into them.
+    set_ups: Mutex<set_up::Turns>,
     /// Who works with the caches of each project.
     holds: Mutex<caches::Holds>,
     /// How large the caches of each project were found to be.
     cache_sizes: Mutex<caches::Sizes>,
-    /// Cards that auto mode found to lack something, such as a key.
-    passed_over: Mutex<HashMap<FeatureId, tokio::time::Instant>>,
+    /// What auto mode found to lack something, such as a key.
+    passed_over: Mutex<passed::Passed>,
     /// There may be a run to claim.
     wake: Notify,
     /// There may be an execution to bring forward.
@@ -232,7 +269,7 @@ impl Engine {
         // Whatever database it is, a data folder is one process's: what still works there was a dead one's.
         let rooms = [team.places.worktrees.clone(), team.places.trials.clone()];
         let repositories = team.places.repositories.clone();
-        let sandbox = sandbox.of_server(team.places.worktrees.clone());
+        let sandbox = sandbox.of_server(team.places.worktrees.clone()).trying_in(team.places.data().to_owned());
         let ended = tokio::task::spawn_blocking(move || {
             let commands: usize = rooms.iter().map(|folder| guildhall_sandbox::end_leftovers(folder)).sum();
             (commands, guildhall_git::end_leftovers(&repositories, LAST_GITS))
@@ -267,6 +304,7 @@ impl Engine {
             governor: Governor::default(),
             keys: Mutex::default(),
             tally: Arc::default(),
+            unsaved: Arc::default(),
             place,
             watcher: tokio::sync::Mutex::default(),
             beside: Mutex::default(),
@@ -288,6 +326,7 @@ impl Engine {
             tidying: tidy::Tidying::default(),
             preparing: Mutex::default(),
             merging: Mutex::default(),
+            set_ups: Mutex::default(),
             holds: Mutex::default(),
             cache_sizes: Mutex::default(),
             passed_over: Mutex::default(),
@@ -305,12 +344,14 @@ impl Engine {
         engine.last("clean-up", tidy::tidy_forever);
         engine.last("refused hosts", network::note_forever);
         engine.last("reports", morning::report_forever);
+        engine.last("other repositories", remotes::sync_forever);
         engine.last("alerts", alerts::watch_forever);
         engine.last("certificates", alerts::look_at_certificates_forever);
         engine.last("readings", reading::read_forever);
         engine.last("missing days", samples::make_missing_days);
         engine.last("executions", systems::drive_forever);
         engine.last("services", services::beat_forever);
+        engine.last("unsaved calls", unsaved::write_forever);
         Ok(engine)
     }
 
@@ -334,20 +375,39 @@ impl Engine {
         tokio::time::timeout(grace, self.0.tasks.wait()).await.is_ok()
     }
 
-    /// What this host's sandbox can do. A host that cannot isolate is tried again after some seconds: it may have been
-    /// mended.
+    /// What this host's sandbox can do. A host that cannot isolate is tried again after some seconds, as it may have been
+    /// mended; one that can after some minutes, and as soon as a command could not be run, and twice before it is taken for
+    /// one that cannot.
     pub async fn sandbox_report(&self) -> Arc<Report> {
         let mut known = self.0.report.lock().await;
-        if let Some((tried, report)) = &*known
-            && (report.usable || tried.elapsed() < UNUSABLE)
-        {
-            return Arc::clone(report);
+        let doubts = self.0.sandbox.doubts();
+        if let Some(tried) = &*known {
+            let lasts = if tried.report.usable { USABLE } else { UNUSABLE };
+            if (tried.doubts == doubts || !tried.report.usable) && tried.at.elapsed() < lasts {
+                return Arc::clone(&tried.report);
+            }
         }
         let mut report = self.0.sandbox.probe().await;
+        let mut failed = (!report.usable).then(tokio::time::Instant::now);
+        if failed.is_some() && known.as_ref().is_some_and(|tried| tried.report.usable) {
+            let wrong: Vec<_> = report.findings.iter().filter(|found| !found.ok).collect();
+            tracing::warn!(?wrong, "the self-test of the sandbox failed; it is tried once more");
+            tokio::time::sleep(ONCE_MORE).await;
+            report = self.0.sandbox.probe().await;
+        } else if failed.is_none() {
+            failed = known.as_ref().and_then(|tried| tried.failed);
+        }
         report.findings.extend(self.0.groups.findings());
         let report = Arc::new(report);
-        *known = Some((tokio::time::Instant::now(), Arc::clone(&report)));
+        *known = Some(Tried { at: tokio::time::Instant::now(), doubts, failed, report: Arc::clone(&report) });
         report
+    }
+
+    /// Whether this host cannot isolate, or could not a moment ago.
+    pub(crate) async fn fails_to_isolate(&self) -> bool {
+        let usable = self.sandbox_report().await.usable;
+        let failed = self.0.report.lock().await.as_ref().and_then(|tried| tried.failed);
+        !usable || failed.is_some_and(|at| at.elapsed() < UNUSABLE)
     }
 
     /// What this node's runs did since it started. What calls waited for their leave is told once.

@@ -1,9 +1,5 @@
 //! Morning reports and forecasts: made when they are due.
 
-use std::collections::HashSet;
-
-use guildhall_types::FeatureId;
-
 use crate::Engine;
 
 /// Looks for reports and forecasts that are due until the engine stops. That one is due, the clock tells, or that nothing
@@ -14,7 +10,7 @@ pub(crate) async fn report_forever(engine: Engine) {
             () = engine.0.stop.cancelled() => return,
             () = tokio::time::sleep(engine.0.pace.look) => {}
         }
-        let lacking: HashSet<FeatureId> = engine.passed_over().keys().copied().collect();
+        let lacking = engine.passed_over().cards();
         if let Err(error) = engine.0.team.make_due_reports(&lacking).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,

@@ -1,6 +1,6 @@
-//! How work waits while a node is short of memory or disk: none begins, and what is at work makes room.
+//! How work waits while a node is short of memory or disk, or has no sandbox: none begins, and what is at work makes room.
 //!
-//! For the disk, a run waits at its next turn. For memory, the run whose commands hold most is stopped, and the next one when
+//! For the disk and the sandbox, a run waits at its next turn. For memory, the run whose commands hold most is stopped, and the next one when
 //! that was not enough: its commands end, and its turn goes on later as after any interruption. A call to a model holds hardly
 //! any memory and is paid for, so that a run waits for its answer first.
 
@@ -21,6 +21,8 @@ pub(crate) struct Strains {
     pub(crate) memory: bool,
     /// Room on the disk.
     pub(crate) disk: bool,
+    /// A sandbox.
+    pub(crate) sandbox: bool,
 }
 
 /// How to let one attempt at a run make room.
@@ -87,8 +89,19 @@ impl Engine {
         match strains {
             Strains { memory: true, .. } => Some(Strain::Memory),
             Strains { disk: true, .. } => Some(Strain::Disk),
+            Strains { sandbox: true, .. } => Some(Strain::Sandbox),
             Strains { .. } => None,
         }
+    }
+
+    /// Whether this node begins work now. Whether it has a sandbox is looked at each time, and not only when somebody judges.
+    pub(crate) async fn begins_work(&self) -> bool {
+        let sandbox = !self.sandbox_report().await.usable;
+        // Memory and disk are left as whoever judges them says, who may do so at this moment.
+        if self.strains().sandbox != sandbox {
+            self.strained(|before| Strains { sandbox, ..before }, false).await;
+        }
+        self.strain().is_none()
     }
 
     fn strains(&self) -> MutexGuard<'_, Strains> {
@@ -118,24 +131,35 @@ impl Engine {
         self.parking(run).and_then(|parking| parking.asked())
     }
 
-    /// This node is short of this now. `urgent` says that memory is, at this moment: one more run is to make room.
-    pub(crate) async fn strained(&self, now: Strains, urgent: bool) {
-        let before = std::mem::replace(&mut *self.strains(), now);
+    /// This node is short of this now, by what it was short of before. `urgent` says that memory is, at this moment: one more run is
+    /// to make room.
+    pub(crate) async fn strained(&self, short_of: impl FnOnce(Strains) -> Strains, urgent: bool) {
+        let (before, now) = {
+            let mut strains = self.strains();
+            let before = *strains;
+            *strains = short_of(before);
+            (before, *strains)
+        };
         if before != now {
             tracing::warn!(
                 memory = now.memory,
                 disk = now.disk,
+                sandbox = now.sandbox,
                 "what this node is short of, so that it begins no work"
             );
         }
-        if now.disk {
-            self.parkings().values().for_each(|parking| parking.ask(Strain::Disk));
-        } else {
-            self.parkings().values().for_each(|parking| parking.withdraw(Strain::Disk));
+        if now.disk && !before.disk {
+            // What nobody uses makes room, rather than that work waits for the next half hour.
+            self.0.tidying.ask();
         }
-        if !now.memory {
-            self.parkings().values().for_each(|parking| parking.withdraw(Strain::Memory));
-        } else if urgent {
+        let all = [(Strain::Memory, now.memory), (Strain::Disk, now.disk), (Strain::Sandbox, now.sandbox)];
+        for (strain, _) in all.iter().filter(|(_, short)| !short) {
+            self.parkings().values().for_each(|parking| parking.withdraw(*strain));
+        }
+        for (strain, _) in all.iter().filter(|(strain, short)| *short && *strain != Strain::Memory) {
+            self.parkings().values().for_each(|parking| parking.ask(*strain));
+        }
+        if now.memory && urgent {
             self.park_largest().await;
         }
         if before != now && now == Strains::default() {

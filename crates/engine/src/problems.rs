@@ -34,6 +34,8 @@ pub(crate) enum Trouble {
     TooLarge { file: String, bytes: u64, more: usize },
     #[error("{0} files of repositories within it are more than are kept; let git ignore them, or take them away")]
     TooMany(usize),
+    #[error("what was changed there in a terminal is no part of the work yet, and could not be saved: {0}")]
+    ByHand(String),
     #[error("{0}")]
     NoFooting(String),
     #[error("a prompt could not be made")]

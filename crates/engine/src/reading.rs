@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use guildhall_types::reading::{DiskRole, Reading};
+use guildhall_store::StoreError;
+use guildhall_types::reading::{DatabaseTrouble, DiskRole, Reading};
 use guildhall_types::trace::{Side, Span};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use crate::samples::Sampler;
 pub(crate) mod disks;
 pub(crate) mod host;
 
-/// How long the database may take to give a turn to write.
+/// How long the database may take to take something that is written.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Takes a reading, now and at every pace, until the engine stops.
@@ -44,14 +45,15 @@ impl Engine {
         let folders = disks::disk_folders(&team.places, team.store.folder());
         let host = tokio::task::spawn_blocking(move || host::look(&folders)).await.unwrap_or_default();
         let asked = Instant::now();
-        let answered = matches!(tokio::time::timeout(PATIENCE, team.store.take_turn()).await, Ok(Ok(())));
-        let database_millis = answered.then(|| asked.elapsed().as_secs_f64() * 1_000.0);
-        let counts = match answered {
-            true => tokio::time::timeout(PATIENCE, team.store.run_counts()).await.ok().and_then(Result::ok),
-            false => None,
+        let turn = in_time(team.store.take_turn(self.0.place.id())).await;
+        let waited = asked.elapsed().as_secs_f64() * 1_000.0;
+        // What takes nothing can be read all the same.
+        let counts = match turn {
+            Err(DatabaseTrouble::Away) => None,
+            _ => in_time(team.store.run_counts()).await.ok(),
         };
         let stats = self.stats().await;
-        Reading {
+        let mut reading = Reading {
             node: self.0.node,
             at: team.clock.now(),
             memory: host.memory,
@@ -65,8 +67,23 @@ impl Engine {
             worktrees: whole(stats.worktrees),
             queue_depth: counts.map(|(_, queued)| queued),
             provider_failures: self.0.tally.failures(),
-            database_millis,
+            database_millis: turn.is_ok().then_some(waited),
+            database_trouble: turn.err(),
+        };
+        if turn == Ok(false)
+            && let Err(trouble) = in_time(team.store.meet_node(&self.0.place.known(&reading))).await
+        {
+            (reading.database_millis, reading.database_trouble) = (None, Some(trouble));
         }
+        reading
+    }
+}
+
+/// What the database says within its time, or what keeps it from that.
+async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, DatabaseTrouble> {
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(said) => said.map_err(|error| error.trouble()),
+        Err(_) => Err(DatabaseTrouble::Away),
     }
 }
 

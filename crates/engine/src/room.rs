@@ -1,12 +1,15 @@
-//! What a run waits for that is nobody's fault and passes: room on the disk, a database that answers.
+//! What a run waits for that is nobody's fault and passes: room on the disk, a database that answers, a sandbox.
 
 use std::path::{Path, PathBuf};
 
 use guildhall_git::GitError;
+use guildhall_sandbox::SandboxError;
 use guildhall_store::StoreError;
+use guildhall_types::alert::Strain;
 use guildhall_types::room::Least;
 
 use crate::Engine;
+use crate::problems::Trouble;
 
 const FULL: &str = "The server's disk is full. The run goes on by itself when there is room; this costs no attempt.";
 const AWAY: &str = "The database did not answer. The run goes on by itself when it does; this costs no attempt.";
@@ -40,6 +43,12 @@ impl Engine {
     /// Why a run waits that failed while a disk is full. Git does not always say that it had no room.
     pub(crate) fn lacks_room(&self) -> Option<&'static str> {
         self.has_room().err().map(|_| FULL)
+    }
+
+    /// Why a run waits that failed for want of a sandbox, if this node has none, or had none a moment ago.
+    pub(crate) async fn lacks_sandbox(&self, trouble: &Trouble) -> Option<&'static str> {
+        let lacks = matches!(trouble, Trouble::Sandbox(SandboxError::Unavailable { .. }));
+        (lacks && self.fails_to_isolate().await).then(|| Strain::Sandbox.parked())
     }
 }
 

@@ -194,7 +194,13 @@ impl Sampler {
 }
 
 impl Place {
-    fn known(&self, reading: &Reading) -> KnownNode {
+    /// The data folder's name.
+    pub(crate) fn id(&self) -> PlaceId {
+        self.id
+    }
+
+    /// How this node is, for the others.
+    pub(crate) fn known(&self, reading: &Reading) -> KnownNode {
         KnownNode {
             id: self.id,
             node: reading.node,

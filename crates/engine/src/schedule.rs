@@ -2,25 +2,22 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use guildhall_store::{Chosen, Claimed, Ready};
 use guildhall_team::TeamError;
 use guildhall_types::trace::{self, Key, Side, Span};
 use guildhall_types::{FeatureId, RunId};
 use tokio::sync::OwnedMutexGuard;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::lasting::{AtWork, caught};
+use crate::passed::Passed;
 use crate::services::Why;
 use crate::{Engine, drive};
 
-/// Cards that auto mode looks at in one round at most, to find how they would run.
+/// Cards that auto mode looks at in one round at most, to find how they would run: meanwhile nothing is claimed.
 const LOOKS: usize = 50;
-/// How long a card that lacks something is passed over without another look.
-const PASSED: Duration = Duration::from_secs(30);
 
 /// Claims whatever may work, now and whenever that changes, until the engine stops.
 pub(crate) async fn claim_forever(engine: Engine) {
@@ -60,22 +57,27 @@ pub(crate) async fn claim_forever(engine: Engine) {
 impl Engine {
     /// Starts every card of auto mode for which there is a place.
     async fn start_by_order(&self) -> Result<(), TeamError> {
-        if self.strain().is_some() {
+        if !self.begins_work().await {
             return Ok(());
         }
         let limits = self.limits().await?;
         let team = &self.0.team;
-        let mut ready: HashMap<FeatureId, Ready> =
-            self.still_passed_over().into_iter().map(|feature| (feature, Ready::Lacks)).collect();
+        let (lacking, mut pausing) = self.passed_over().still();
+        let mut ready: HashMap<FeatureId, Ready> = lacking.into_iter().map(|feature| (feature, Ready::Lacks)).collect();
         let mut looks = 0;
-        while !self.0.stop.is_cancelled() && looks < LOOKS {
-            match team.store.start_by_order(&limits, &ready).await? {
+        while !self.0.stop.is_cancelled() {
+            if looks == LOOKS {
+                // After what is claimed meanwhile.
+                self.0.wake.notify_one();
+                break;
+            }
+            match team.store.start_by_order_beside(&limits, &ready, &pausing).await? {
                 Chosen::Nothing => return Ok(()),
                 Chosen::Started(feature) => {
                     tracing::info!(%feature, "auto mode starts a card");
                     ready.remove(&feature);
                 }
-                Chosen::Unknown { member, feature, stopped } => {
+                Chosen::Unknown { project, member, feature, stopped } => {
                     looks += 1;
                     let found = match stopped {
                         true => team.may_go_on(member, feature).await.map(|()| Ready::GoesOn),
@@ -83,7 +85,9 @@ impl Engine {
                     };
                     if let Err(error) = &found {
                         tracing::debug!(%feature, error = error as &dyn std::error::Error, "auto mode passes a card over");
-                        self.passed_over().insert(feature, Instant::now());
+                        if self.passed_over().card_of((project, member), feature) {
+                            pausing.insert((project, member));
+                        }
                     }
                     ready.insert(feature, found.unwrap_or(Ready::Lacks));
                 }
@@ -95,7 +99,8 @@ impl Engine {
     /// Takes up verified work that is to be merged by itself, where what it is built on was merged since.
     async fn take_up_merges(&self) -> Result<(), TeamError> {
         let team = &self.0.team;
-        for due in team.store.due_merges(&self.still_passed_over()).await? {
+        let lacking: Vec<FeatureId> = self.passed_over().still().0.into_iter().collect();
+        for due in team.store.due_merges(&lacking).await? {
             // Verified work is not to fail for want of a key, which it may need where it conflicts: it waits.
             let taken = match team.provider_for(due.member, &due.model).await {
                 Ok(_) => team.store.take_up_merge(&due).await.map_err(TeamError::from),
@@ -108,27 +113,20 @@ impl Engine {
                 Ok(false) => {}
                 Err(error) => {
                     tracing::debug!(feature = %due.feature, error = &error as &dyn std::error::Error, "verified work is not taken up");
-                    self.passed_over().insert(due.feature, Instant::now());
+                    self.passed_over().card(due.feature);
                 }
             }
         }
         Ok(())
     }
 
-    /// Cards that were passed over a short while ago.
-    fn still_passed_over(&self) -> Vec<FeatureId> {
-        let mut passed = self.passed_over();
-        passed.retain(|_, since| since.elapsed() < PASSED);
-        passed.keys().copied().collect()
-    }
-
-    /// Cards that lack something, and since when that is known.
-    pub(crate) fn passed_over(&self) -> MutexGuard<'_, HashMap<FeatureId, Instant>> {
+    /// What lacks something, and until when it is not looked at again.
+    pub(crate) fn passed_over(&self) -> MutexGuard<'_, Passed> {
         self.0.passed_over.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn claim(&self) -> Result<Option<Claimed>, TeamError> {
-        if self.strain().is_some() {
+        if !self.begins_work().await {
             return Ok(None);
         }
         let limits = self.limits().await?;

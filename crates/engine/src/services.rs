@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Engine;
 use crate::outfit::Whose;
 use crate::problems::{Trouble, chain};
+use crate::set_up::Due;
 use crate::stay::Stay;
 use begin::Wish;
 use log::Ring;
@@ -139,6 +140,8 @@ pub(crate) struct Look {
     pub(crate) caches: OwnedRwLockReadGuard<()>,
     /// The worktree stays where it is until who looks is known to be there.
     pub(crate) stay: Stay,
+    /// What of its set-up is still to be done, as in a worktree that was made again.
+    pub(crate) set_up: Option<Due>,
 }
 
 impl Live {
@@ -175,12 +178,12 @@ impl Engine {
         (name, command, port): (&str, &str, Option<u16>),
     ) -> Result<Service, TeamError> {
         let (name, command) = checked(name, command).map_err(|(field, message)| TeamError::invalid(field, message))?;
-        let Look { run, room, caches, stay: _stay } = self.room_to_look(member, id).await?;
+        let Look { run, room, caches, set_up, stay: _stay } = self.room_to_look(member, id).await?;
         if run.status.is_live() {
             return Err(at_work());
         }
         let (name, command) = (name.to_owned(), command.to_owned());
-        let wish = Wish { run: id, room, name, command, port, member: Some(member.id), caches: Some(caches) };
+        let wish = Wish { run: id, room, name, command, port, member: Some(member.id), caches: Some(caches), set_up };
         self.begin_service(&by.store, wish).await.map(|(service, _)| service)
     }
 
@@ -199,7 +202,10 @@ impl Engine {
         let stay = self.stay(id).await;
         let there = repo.worktree(&id.to_string(), &team.places.run(id))?.filter(|tree| tree.tree().is_dir());
         let worktree = match there.filter(|_| run.status != RunStatus::Closed) {
-            Some(worktree) => Some(worktree),
+            Some(worktree) => {
+                self.rid_of_checks(&repo, &run, &worktree).await.map_err(of_trouble)?;
+                Some(worktree)
+            }
             None => self.bring_back(&repo, &run).await.map_err(of_trouble)?,
         };
         let Some(worktree) = worktree else {
@@ -217,7 +223,8 @@ impl Engine {
         let room = self.outfit(whose, &repo, &worktree).await.map_err(of_trouble)?;
         let mode = team.store.feature(run.feature_id).await?.map(|feature| feature.card.mode);
         let room = Room { frozen: mode == Some(WorkMode::Read), ..room };
-        Ok(Look { run, room, caches, stay })
+        let set_up = self.set_up_due(&project.settings, id, &room);
+        Ok(Look { run, room, caches, stay, set_up })
     }
 
     /// Stops a service, on behalf of `member`, and waits until it is gone.
@@ -385,7 +392,7 @@ pub(crate) async fn beat_forever(engine: Engine) {
     }
 }
 
-fn at_work() -> TeamError {
+pub(crate) fn at_work() -> TeamError {
     TeamError::conflict(
         "agent-at-work",
         "an agent works in this worktree, or is about to; wait until the work waits for you",

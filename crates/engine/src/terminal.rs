@@ -1,23 +1,25 @@
 //! Members at a terminal in the worktree of a run: in the sandbox of its commands, and one at a time where files may change.
 
+pub(crate) mod by_hand;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use guildhall_git::{Oid, Repo};
 use guildhall_sandbox::{Room, Running, SandboxError, Size, Streams, Terminal};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::blot::{Blot, BlotStream};
 use guildhall_types::feature::{FeatureKind, FeatureStatus, WorkMode};
 use guildhall_types::member::Member;
-use guildhall_types::run::{DiffStat, Run};
+use guildhall_types::run::Run;
 use guildhall_types::{MemberId, RunId};
 use tokio::sync::{OwnedMutexGuard, OwnedRwLockReadGuard};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::Engine;
-use crate::problems::{Trouble, chain};
-use crate::services::Look;
+use crate::problems::chain;
+use crate::services::{Look, of_trouble};
+use crate::set_up::Due;
 
 /// Terminals of a member at once, on this node.
 const AT_ONCE: usize = 4;
@@ -74,7 +76,6 @@ pub struct Sitting {
     running: Running,
     terminal: Terminal,
     by: Team,
-    member: Member,
     run: RunId,
     read_only: bool,
     /// The project's secrets, which it does not show.
@@ -112,7 +113,7 @@ impl Engine {
     /// has to leave, and what was changed is part of the work when this resolves.
     ///
     /// # Errors
-    /// [`TeamError::Conflict`] when somebody is still there after a while.
+    /// [`TeamError::Conflict`] when somebody is still there after a while, and when what was changed cannot be saved.
     pub async fn hands_off(&self, run: RunId) -> Result<HandsOff, TeamError> {
         let turn = match self.free_ground(run) {
             Some(turn) => Some(turn),
@@ -129,7 +130,19 @@ impl Engine {
                 })?)
             }
         };
-        Ok(HandsOff { engine: self.clone(), run, turn })
+        let held = turn.is_some();
+        let off = HandsOff { engine: self.clone(), run, turn };
+        if held && let Err(error) = self.keep_left_by_hand(run).await {
+            return Err(TeamError::conflict(
+                "hand-work-unsaved",
+                format!(
+                    "what was changed in a terminal of this work could not be saved, and would be left behind: {}; try again, or \
+                     open a terminal there and take away what stands in the way",
+                    chain(&error).trim_end_matches('.')
+                ),
+            ));
+        }
+        Ok(off)
     }
 
     /// Opens a terminal in the worktree of a run, for its member or an admin. Files can be changed in it while the work waits
@@ -141,7 +154,7 @@ impl Engine {
     pub async fn open_terminal(&self, by: &Team, member: &Member, id: RunId, size: Size) -> Result<Sitting, TeamError> {
         let store = &self.0.team.store;
         let taken = self.take_seat(member.id, id)?;
-        let Look { run, room, caches, stay: _stay } = self.room_to_look(member, id).await?;
+        let Look { run, room, caches, set_up, stay: _stay } = self.room_to_look(member, id).await?;
         let turn = match self.may_be_changed(&run).await? {
             true => self.free_ground(id),
             false => None,
@@ -154,12 +167,18 @@ impl Engine {
         };
         let turn = turn.filter(|_| still);
         let read_only = turn.is_none();
+        if !read_only {
+            // What an earlier one left there is that one's.
+            self.keep_left_by_hand(id).await.map_err(of_trouble)?;
+            self.begin_by_hand(id, member.id)?;
+        }
         let mut env = room.env.clone();
         env.push(("TERM".to_owned(), "xterm-256color".to_owned()));
         let blot = room.secrets.blot().clone();
         let room = Room { frozen: read_only || room.frozen, env, ..room };
         by.store.note_terminal(&run, read_only).await?;
-        let running = self.0.sandbox.start(&room, SHELL, Streams::Terminal(size)).await;
+        let line = shell(set_up.filter(|_| !read_only));
+        let running = self.0.sandbox.start(&room, &line, Streams::Terminal(size)).await;
         let mut running = running.map_err(|error| match error {
             SandboxError::Refused { reason } => TeamError::conflict("command-refused", reason),
             other => TeamError::conflict("no-sandbox", chain(&other)),
@@ -169,19 +188,7 @@ impl Engine {
             terminal.ok_or_else(|| TeamError::conflict("no-sandbox", "the shell came without a terminal"))?;
         tracing::info!(run = %id, member = %member.id, read_only, "a terminal was opened");
         let _task = self.0.tasks.token();
-        Ok(Sitting {
-            running,
-            terminal,
-            by: by.clone(),
-            member: member.clone(),
-            run: id,
-            read_only,
-            blot,
-            turn,
-            taken,
-            _caches: caches,
-            _task,
-        })
+        Ok(Sitting { running, terminal, by: by.clone(), run: id, read_only, blot, turn, taken, _caches: caches, _task })
     }
 
     /// Whether a member may open a terminal there.
@@ -216,34 +223,14 @@ impl Engine {
             card.kind == FeatureKind::Card && card.mode == WorkMode::Work && waits
         }))
     }
+}
 
-    /// Keeps what a member changed by hand, as a snapshot in their name.
-    async fn keep_hand_work(&self, by: &Team, member: &Member, id: RunId) -> Result<(), Trouble> {
-        let team = &self.0.team;
-        let Some(run) = team.store.run(id).await? else { return Ok(()) };
-        let Some(base) = run.base_commit.as_deref() else { return Ok(()) };
-        let head = Oid::parse(run.head_commit.as_deref().unwrap_or(base))?;
-        let base = Oid::parse(base)?;
-        let repo = Repo::open(&team.places.repository(run.project_id))?;
-        let Some(worktree) = repo.worktree(&id.to_string(), &team.places.run(id))? else { return Ok(()) };
-        repo.take_snapshots(&id.to_string(), &head).await?;
-        let author = team.identity(member.id).await?;
-        let taken = repo.snapshot(&worktree, &head, "By hand, in a terminal\n", &author).await?;
-        let Some(commit) = taken.commit else {
-            // There is no change to tell of it with; the page of the disk does when the worktree is to go.
-            return Ok(());
-        };
-        let stat = repo.stat(&base, &commit).await?;
-        let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
-        let mut said = format!("{} changed files of this work in a terminal.", member.name);
-        for (_, left_out) in taken.left_out.told() {
-            said.push_str(&format!(" {left_out}"));
-        }
-        if by.store.note_hand_work(id, self.0.node, head.as_str(), commit.as_str(), stat, &said).await? {
-            repo.settle_branch(&run.branch, &commit).await?;
-        }
-        Ok(())
-    }
+/// The shell, and what it says first of a worktree that was made again: whoever sits there may set it up, or not.
+fn shell(set_up: Option<Due>) -> String {
+    let Some(Due { lines, .. }) = set_up else { return SHELL.to_owned() };
+    let all = lines.iter().map(|line| format!("  {line}\n")).collect::<String>();
+    let said = format!("This worktree is not set up. The project is set up by:\n{all}");
+    format!("printf %s '{}'; {SHELL}", said.replace('\'', "'\\''"))
 }
 
 impl Sitting {
@@ -277,20 +264,22 @@ impl Sitting {
         }
     }
 
-    /// Ends the shell with everything that it started, and keeps what was changed.
-    pub async fn close(self) {
-        let Self { running, terminal: _terminal, by, member, run, read_only, turn, taken, _caches, _task, .. } = self;
+    /// Ends the shell with everything that it started, and keeps what was changed. Returns what whoever sat there is to be told,
+    /// if not all of it is kept.
+    pub async fn close(self) -> Option<String> {
+        let Self { running, terminal: _terminal, by, run, read_only, turn, taken, _caches, _task, .. } = self;
         let engine = taken.engine.clone();
         if let Err(error) = running.kill().await {
             tracing::warn!(%run, error = &error as &dyn std::error::Error, "a shell may not be gone");
         }
-        if !read_only && let Err(error) = engine.keep_hand_work(&by, &member, run).await {
-            // The files stay in the worktree, and are kept with the next turn that changes some.
-            tracing::warn!(%run, error = &error as &dyn std::error::Error, "what was changed in a terminal was not kept yet");
-        }
+        let told = match read_only {
+            true => None,
+            false => engine.leave_by_hand(&by, run).await,
+        };
         engine.note_used(run).await;
         drop(turn);
         drop(taken);
         engine.forget_ground(run);
+        told
     }
 }

@@ -31,7 +31,7 @@ const FRESH: chrono::Duration = chrono::Duration::minutes(2);
 #[derive(Debug, Default)]
 pub(crate) struct Tidying {
     state: Mutex<State>,
-    /// Somebody asked for a clean-up, rather than what uses the disk.
+    /// Somebody asked for a clean-up, or the disk is full, rather than what uses the disk.
     asked: AtomicBool,
     /// Somebody asked for either.
     wake: Notify,
@@ -78,6 +78,12 @@ impl State {
 impl Tidying {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has everything tidied up as soon as possible.
+    pub(crate) fn ask(&self) {
+        self.asked.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
     }
 
     /// Says in the log what stays, unless that was said since the last clean-up that looked at all, or by it.
@@ -172,9 +178,8 @@ impl Engine {
     /// When the store fails.
     pub async fn tidy_now(&self, by: &Team) -> Result<(), TeamError> {
         by.store.audit(Note::new(AuditAction::Tidy).on(AuditObject::Disk, self.0.node)).await?;
-        self.0.tidying.asked.store(true, Ordering::SeqCst);
         self.0.tidying.state().measuring = true;
-        self.0.tidying.wake.notify_one();
+        self.0.tidying.ask();
         Ok(())
     }
 

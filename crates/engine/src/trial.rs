@@ -17,7 +17,7 @@ use guildhall_types::{MemberId, ProjectId, TrialId};
 use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
-use crate::checks::OUTPUT;
+use crate::checks::{OUTPUT, Undo};
 use crate::lasting::{MISTAKE, caught};
 use crate::outfit::Whose;
 use crate::problems::{Trouble, chain};
@@ -216,8 +216,19 @@ impl Engine {
         let room = self.outfit(whose, repo, &worktree).await?;
         let mut all = TrialStatus::Passed;
         let mut broken = None;
+        let mut undo = None;
         for (kind, line, time) in jobs.all() {
-            let tried = self.try_one(trial, live, &room, (kind, line, time)).await;
+            let begun = match kind {
+                // As when a run is checked, what one check writes is not there for the next.
+                CheckKind::Check if undo.is_none() => {
+                    Undo::begin(repo, &worktree, None).await.map(|it| undo = Some(it))
+                }
+                _ => Ok(()),
+            };
+            let tried = match begun {
+                Ok(()) => self.try_one(trial, live, &room, (kind, line, time), &mut undo).await,
+                Err(trouble) => Err(trouble),
+            };
             if live.stop.is_cancelled() {
                 all = TrialStatus::Stopped;
                 trial.problem = Some(live.reason());
@@ -248,6 +259,7 @@ impl Engine {
         live: &Live,
         room: &Room,
         (kind, line, time): (CheckKind, &str, Duration),
+        undo: &mut Option<Undo<'_>>,
     ) -> Result<bool, Trouble> {
         let team = &self.0.team;
         let room = room.given(match kind {
@@ -323,6 +335,9 @@ impl Engine {
         }
         if let Some(over) = outcome.over {
             check.output.push_str(&format!("\n({over} {})", over.advice()));
+        }
+        if let Some(undo) = undo {
+            undo.after(line, &mut check.output).await?;
         }
         Ok(passed)
     }

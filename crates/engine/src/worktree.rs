@@ -11,8 +11,8 @@ use guildhall_types::{FeatureId, RunId};
 
 use crate::Engine;
 use crate::problems::Trouble;
-use crate::services::Why;
-use crate::set_up;
+use crate::services::{Why, at_work};
+use crate::{checks, set_up};
 
 /// How long somebody who wants to look into a worktree waits for whoever is in there.
 const TURN: Duration = Duration::from_secs(5);
@@ -76,6 +76,7 @@ impl Engine {
             Some(worktree) => worktree,
             None => {
                 set_up::forget(&folder)?;
+                checks::forget(&folder)?;
                 repo.readd_worktree(&name, &folder, head).await?
             }
         };
@@ -93,6 +94,9 @@ impl Engine {
                 Some(left) => repo.take_up_aside(&worktree, &run.branch, base, head, &left).await?,
                 None => repo.restore(&worktree, &run.branch, base, head).await?,
             }
+            checks::forget(&folder)?;
+        } else {
+            checks::recover(repo, &worktree, &folder).await?;
         }
         Ok(worktree)
     }
@@ -123,6 +127,27 @@ impl Engine {
         drop(turn);
         self.forget_ground(run.id);
         made
+    }
+
+    /// Takes away what checks left that were cut off, before somebody looks into a worktree that rests: it is nobody's work, and
+    /// what is written there from then on is not taken for theirs.
+    ///
+    /// # Errors
+    /// When git or the store fails, or somebody is still in there.
+    pub(crate) async fn rid_of_checks(&self, repo: &Repo, run: &Run, worktree: &Worktree) -> Result<(), Trouble> {
+        let folder = self.0.team.places.run(run.id);
+        if run.status.is_live() || !checks::are_cut_off(&folder) {
+            return Ok(());
+        }
+        let turn = tokio::time::timeout(TURN, self.ground_turn(run.id)).await.map_err(|_| at_work())?;
+        let done = match self.0.team.store.run(run.id).await {
+            Ok(Some(now)) if !now.status.is_live() => checks::recover(repo, worktree, &folder).await,
+            // Whoever claimed it in between does that.
+            other => other.map(|_| ()).map_err(Trouble::from),
+        };
+        drop(turn);
+        self.forget_ground(run.id);
+        done
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use guildhall_types::{DateTime, boundary};
 
+use crate::remote::made_up_ref;
 use crate::repo::{check_branch, snapshot_ref};
 use crate::snapshot::{Making, Most};
 use crate::worktree::{Worktree, give_git};
@@ -186,6 +187,14 @@ impl Repo {
             Some(at) if at == *base => self.drop_ref(&name).await,
             _ => Ok(()),
         }
+    }
+
+    /// Forgets what was made up of a run's work for others to look at.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn drop_made_up(&self, run: &str) -> Result<(), GitError> {
+        self.drop_ref(&made_up_ref(run)?).await
     }
 
     /// Removes a ref from where it stands, if it is there.

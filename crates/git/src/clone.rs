@@ -112,26 +112,21 @@ impl Repo {
     ) -> Result<Self, GitError> {
         let half = Half::beside(path)?;
         bounds.hold(&half.path())?;
-        let mut git = Git::new("clone").of_all().limit(LONGEST).config("core.symlinks=true");
-        if let (Source::Remote(address), Some(login)) = (source, login) {
-            git = login.given(git, address);
+        if let Source::Folder(folder) = source
+            && !folder.is_dir()
+        {
+            return Err(GitError::NotARepository { at: source.shown() });
         }
-        let git = git
+        let git = Git::new("clone").of_all().limit(LONGEST).config("core.symlinks=true");
+        let git = source
+            .reached_by(git, login)
             // Repositories of other users may be read here; the operator allowed the folder.
             .env("GIT_CONFIG_COUNT", "1")
             .env("GIT_CONFIG_KEY_0", "safe.directory")
             .env("GIT_CONFIG_VALUE_0", "*")
             // No hard links and no borrowing: what others can write must never become part of this repository.
             .args(["--bare", "--no-local", "--quiet", "--template=", "--"]);
-        let git = match source {
-            Source::Remote(address) => git.env("GIT_ALLOW_PROTOCOL", "git:http:https:ssh").arg(address),
-            Source::Folder(folder) => {
-                if !folder.is_dir() {
-                    return Err(GitError::NotARepository { at: source.shown() });
-                }
-                git.env("GIT_ALLOW_PROTOCOL", "file").arg(folder)
-            }
-        };
+        let git = git.arg(source.argument());
         let place = half.path();
         let output = tokio::select! {
             output = git.arg(&place).output() => output?,
@@ -170,7 +165,7 @@ pub(crate) fn readme() -> crate::NewFile {
 }
 
 /// Finds the plain reason in what git said.
-fn explain(source: &Source, stderr: &str) -> Option<GitError> {
+pub(crate) fn explain(source: &Source, stderr: &str) -> Option<GitError> {
     let has = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
     let last = || stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no answer").trim().to_owned();
     if has(&["does not appear to be a git repository", "not a git repository", "not found", "does not exist"])

@@ -96,6 +96,18 @@ pub enum GitError {
         /// What is wrong and what can be used instead.
         reason: String,
     },
+    /// Work that does not go onto a branch by itself.
+    #[error("the work does not go onto {branch} as it is now")]
+    Apart {
+        /// The branch.
+        branch: String,
+    },
+    /// A push that is none.
+    #[error("this push cannot be read: {why}")]
+    BadPush {
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// A name that git does not take.
     #[error("{name:?} is not a usable {what}")]
     BadName {

@@ -6,6 +6,7 @@
 
 mod aside;
 mod backup;
+mod beside;
 mod clone;
 mod confine;
 mod diff;
@@ -17,7 +18,10 @@ mod merge;
 mod nested;
 mod pack;
 mod program;
+mod push;
+mod remote;
 mod repo;
+mod serve;
 mod shared_group;
 mod snapshot;
 mod source;
@@ -28,6 +32,7 @@ mod worktree;
 
 pub use aside::{Leaving, Left, remove_folder};
 pub use backup::Standing;
+pub use beside::Beside;
 pub use clone::Bounds;
 pub use diff::{Diff, DiffFile, DiffLimits, FileStatus, Hunk, Line, LineKind, Stat};
 pub use disk::room;
@@ -37,7 +42,10 @@ pub use locks::end_leftovers;
 pub use merge::{BroughtUp, ConflictFile, Joined, Landed, Merge, Work};
 pub use pack::Packed;
 pub use program::version;
+pub use push::{Push, RefChange};
+pub use remote::Apart;
 pub use repo::{Identity, NewFile, Repo, check_branch};
+pub use serve::{Service, Version};
 pub use shared_group::{SharedGroup, gather_in};
 pub use snapshot::{LeftOut, Snapshot};
 pub use source::{Login, Source};

@@ -152,7 +152,7 @@ impl Process {
 }
 
 /// Whether a process has this file open, as far as that can be seen.
-fn is_open(path: &Path) -> bool {
+pub(crate) fn is_open(path: &Path) -> bool {
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = all.filter(|entry| entry.file_name().to_str().is_some_and(|name| name.parse::<i32>().is_ok()));
     numbers

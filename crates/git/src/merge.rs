@@ -100,6 +100,15 @@ impl Repo {
 }
 
 impl Repo {
+    /// Whether a commit has all that the work changed.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn holds(&self, commit: &Oid, work: &Work) -> Result<bool, GitError> {
+        let Tried { tree, clean, .. } = self.try_merge(work, commit).await?;
+        Ok(clean && tree == self.git("rev-parse").args([&format!("{commit}^{{tree}}")]).line().await?)
+    }
+
     /// Joins `onto`, which is called `name`, into a run's work, if they conflict, so that its agent can resolve what git cannot;
     /// the run's hidden ref then holds the result. Returns nothing when they merge by themselves.
     ///

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::confine::Walls;
+use crate::locks::is_open;
 use crate::worktree::blocking;
 use crate::{GitError, Repo};
 
@@ -40,7 +41,11 @@ impl Repo {
     /// When git fails.
     pub async fn pack(&self, always: bool) -> Result<Option<Packed>, GitError> {
         let objects = self.objects();
-        let found = blocking(move || Ok(look(&objects))).await?;
+        let found = blocking(move || {
+            clear_half_written(&objects, SystemTime::now());
+            Ok(look(&objects))
+        });
+        let found = found.await?;
         if !always && found.loose < LOOSE && found.packs < PACKS {
             return Ok(None);
         }
@@ -61,12 +66,6 @@ impl Repo {
             .args(how)
             .run()
             .await?;
-        let objects = self.objects();
-        blocking(move || {
-            clear_half_written(&objects, SystemTime::now());
-            Ok(())
-        })
-        .await?;
         Ok(Some(Packed { loose: found.loose, packs: found.packs, whole }))
     }
 }
@@ -86,8 +85,21 @@ fn look(objects: &Path) -> Found {
     Found { loose, packs, bytes }
 }
 
-/// Takes away what a git left half written that was killed long ago.
+/// Takes away what dead gits left half written: files, and the folders in which pushes are until all of them is there.
 fn clear_half_written(objects: &Path, now: SystemTime) {
+    let dead = |entry: &fs::DirEntry| {
+        let changed = entry.metadata().and_then(|meta| meta.modified());
+        changed.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > DEAD))
+    };
+    let gone = |entry: &fs::DirEntry| {
+        tracing::info!(path = %entry.path().display(), "what a dead git had left half written was removed");
+    };
+    for entry in fs::read_dir(objects).into_iter().flatten().flatten() {
+        let push = entry.file_name().to_str().is_some_and(|name| name.starts_with("tmp_objdir-"));
+        if push && dead(&entry) && fs::remove_dir_all(entry.path()).is_ok() {
+            gone(&entry);
+        }
+    }
     let folders = fs::read_dir(objects).into_iter().flatten().flatten().filter(|entry| {
         let name = entry.file_name();
         name.len() == 2 || name == "pack"
@@ -95,10 +107,21 @@ fn clear_half_written(objects: &Path, now: SystemTime) {
     for entry in folders.filter_map(|folder| fs::read_dir(folder.path()).ok()).flatten().flatten() {
         let name = entry.file_name();
         let half = name.to_str().is_some_and(|name| name.starts_with("tmp_") || name.starts_with(".tmp-"));
-        let changed = entry.metadata().and_then(|meta| meta.modified());
-        let dead = changed.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > DEAD));
-        if half && dead && fs::remove_file(entry.path()).is_ok() {
-            tracing::info!(path = %entry.path().display(), "what a dead git had left half written was removed");
+        if half && dead(&entry) && fs::remove_file(entry.path()).is_ok() {
+            gone(&entry);
+        }
+    }
+}
+
+/// Takes away what a git left half written since `begun` that was ended: packs that came, and nobody has open any more. What others
+/// are at work on stays. Blocks.
+pub(crate) fn clear_cut_off(objects: &Path, begun: SystemTime) {
+    for entry in fs::read_dir(objects.join("pack")).into_iter().flatten().flatten() {
+        let half = entry.file_name().to_str().is_some_and(|name| name.starts_with("tmp_pack_"));
+        let since =
+            entry.metadata().and_then(|meta| meta.created().or_else(|_| meta.modified())).is_ok_and(|at| at >= begun);
+        if half && since && !is_open(&entry.path()) && fs::remove_file(entry.path()).is_ok() {
+            tracing::info!(path = %entry.path().display(), "what a git that was ended had left half written was removed");
         }
     }
 }
@@ -129,13 +152,25 @@ mod tests {
         assert_eq!(repo.pack(false).await.unwrap(), None, "it is tidy enough");
         let half = repo.objects().join("pack/tmp_pack_dead");
         std::fs::write(&half, "half").unwrap();
+        let push = repo.objects().join("tmp_objdir-incoming-dead");
+        std::fs::create_dir(&push).unwrap();
+        std::fs::write(push.join("file"), "half").unwrap();
         let packed = repo.pack(true).await.unwrap().unwrap();
         assert!(packed.whole && packed.packs == 0);
         let after = look(&repo.objects());
         assert!(after.packs >= 1 && after.loose == 0);
-        assert!(half.exists(), "it may be at work");
+        assert!(half.exists() && push.exists(), "they may be at work");
+        clear_cut_off(&repo.objects(), SystemTime::now() + DEAD);
+        assert!(half.exists(), "it was there before");
+        let mine = repo.objects().join("pack/tmp_pack_mine");
+        let held = std::fs::File::create(&mine).unwrap();
+        clear_cut_off(&repo.objects(), SystemTime::UNIX_EPOCH);
+        assert!(mine.exists() && !half.exists(), "somebody is at work on it");
+        drop(held);
+        clear_cut_off(&repo.objects(), SystemTime::UNIX_EPOCH);
+        assert!(!mine.exists());
         clear_half_written(&repo.objects(), SystemTime::now() + DEAD * 2);
-        assert!(!half.exists());
+        assert!(!half.exists() && !push.exists());
 
         assert_eq!(repo.branch("main").await.unwrap(), Some(base.clone()));
         assert_eq!(repo.snapshot_of("r1").await.unwrap(), Some(taken.clone()));

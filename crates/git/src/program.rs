@@ -24,6 +24,9 @@ const MAX_ERRORS: u64 = 16 * 1024;
 /// Bytes of a stream that are handed on at once.
 const PIECE: usize = 64 * 1024;
 
+/// How git speaks ssh: it asks nobody anything.
+pub(crate) const SSH_COMMAND: &str = "ssh -o BatchMode=yes -o ConnectTimeout=30 -o StrictHostKeyChecking=accept-new";
+
 /// How long git may take to tell its version.
 const TO_ANSWER: Duration = Duration::from_secs(10);
 
@@ -89,7 +92,7 @@ impl Git {
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ASKPASS", "/bin/false")
             .env("SSH_ASKPASS", "/bin/false")
-            .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new")
+            .env("GIT_SSH_COMMAND", SSH_COMMAND)
             .env("GIT_ADVICE", "0")
             // A path is a path, whatever characters it has.
             .env("GIT_LITERAL_PATHSPECS", "1")

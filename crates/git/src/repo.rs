@@ -179,6 +179,19 @@ impl Repo {
         Ok(String::from_utf8_lossy(&listed).lines().map(str::to_owned).collect())
     }
 
+    /// What a ref stands at, whatever kind of object that is: `name` is a whole name, such as `refs/tags/v1`.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn ref_at(&self, name: &str) -> Result<Option<Oid>, GitError> {
+        let output = self.git("show-ref").args(["--verify", "--hash", "--", name]).output().await?;
+        match output.code {
+            Some(0) => Oid::parse(String::from_utf8_lossy(&output.stdout).trim()).map(Some),
+            _ if output.stderr.contains("not a valid ref") => Ok(None),
+            _ => Err(output.failed("show-ref")),
+        }
+    }
+
     pub(crate) async fn resolve(&self, name: &str) -> Result<Option<Oid>, GitError> {
         let output = self
             .git("rev-parse")

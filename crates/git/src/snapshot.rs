@@ -188,7 +188,7 @@ impl Repo {
     }
 
     /// The paths of what is new or changed in a worktree, each ended by NUL.
-    async fn changed(&self, worktree: &Worktree) -> Result<Vec<u8>, GitError> {
+    pub(crate) async fn changed(&self, worktree: &Worktree) -> Result<Vec<u8>, GitError> {
         let args = ["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"];
         let once = || async {
             let call = self.of_tree(worktree, "ls-files").max_output(NAMES).args(args);
@@ -214,7 +214,10 @@ impl Repo {
 
 /// Waits for a call in a worktree; one that takes long is freed of what it may be waiting at. Again and again, and less often each
 /// time: a service of the agent's may leave more of it at any time, and what takes long may be a large worktree as well.
-async fn freed<T>(worktree: &Worktree, call: impl Future<Output = Result<T, GitError>>) -> Result<T, GitError> {
+pub(crate) async fn freed<T>(
+    worktree: &Worktree,
+    call: impl Future<Output = Result<T, GitError>>,
+) -> Result<T, GitError> {
     tokio::pin!(call);
     let mut patience = STALLED;
     loop {
@@ -286,7 +289,7 @@ impl Chosen {
 ///
 /// # Errors
 /// When nobody can tell: what may be there is not to be taken for deleted.
-fn unless_gone<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+pub(crate) fn unless_gone<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
         Err(error) if tree::is_gone(&error) => Ok(None),
@@ -312,7 +315,7 @@ fn choose(tree: &Path, listed: &[u8], held: &[u8], most: Most) -> io::Result<Cho
 }
 
 /// The paths of a list in which each is ended by NUL.
-fn paths(listed: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn paths(listed: &[u8]) -> impl Iterator<Item = &[u8]> {
     listed.split(|byte| *byte == 0).filter(|path| !path.is_empty())
 }
 

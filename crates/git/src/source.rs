@@ -1,15 +1,24 @@
 //! Where a repository is cloned from, and who is let in there.
 
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
 use crate::GitError;
-use crate::program::{Git, redact};
+use crate::program::{Git, SSH_COMMAND, redact};
 
 /// Where a repository is cloned from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// An address that git reaches over the network. It holds no name and no password that let anybody in.
     Remote(String),
+    /// The same where its host is at these addresses and nowhere else: whoever looked where it is has git go there.
+    At {
+        /// The address.
+        address: String,
+        /// Where its host is.
+        at: Vec<IpAddr>,
+    },
     /// A folder on this machine. Whether it may be read, the caller has decided.
     Folder(PathBuf),
 }
@@ -52,20 +61,115 @@ impl Source {
         }
         match text.split_once(':') {
             Some((user, rest)) if !user.contains(['@', '/']) && at_a_host(rest) => Err(bad(BY_KEY)),
-            Some((host, path)) if !host.is_empty() && !host.contains('/') && !path.is_empty() => {
+            Some((authority, path)) if !authority.contains('/') && !path.is_empty() => {
+                let (user, host) =
+                    authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+                if !is_name(host) || !user.is_none_or(is_name) {
+                    return Err(bad(NO_HOST));
+                }
                 Ok((Self::Remote(text.to_owned()), None))
             }
             _ => Err(bad("give a git URL (https://…, ssh://…, git@host:path) or an absolute path")),
         }
     }
 
+    /// The host in the network that it names, and the port; nothing for a folder.
+    pub fn host(&self) -> Option<(String, u16)> {
+        let (Self::Remote(address) | Self::At { address, .. }) = self else { return None };
+        let Some((scheme, rest)) = address.split_once("://") else {
+            // user@host:path
+            let (authority, _) = address.split_once(':')?;
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            return Some((host.to_owned(), SSH));
+        };
+        let usual = match scheme {
+            "https" => 443,
+            "http" => 80,
+            "git" => 9418,
+            _ => SSH,
+        };
+        let authority = rest.split('/').next().unwrap_or_default();
+        let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        // An address of the new kind stands in brackets.
+        let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, rest)) => (host, rest.strip_prefix(':')),
+            None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+        };
+        let port = port.filter(|port| !port.is_empty()).map_or(Some(usual), |port| port.parse().ok())?;
+        (!host.is_empty()).then(|| (host.to_owned(), port))
+    }
+
+    /// The same with git going to these addresses alone.
+    #[must_use]
+    pub fn reached_at(self, at: Vec<IpAddr>) -> Self {
+        match self {
+            Self::Remote(address) | Self::At { address, .. } => Self::At { address, at },
+            Self::Folder(folder) => Self::Folder(folder),
+        }
+    }
+
+    /// Lets git speak to it, and lets it in there.
+    pub(crate) fn reached_by(&self, git: Git, login: Option<&Login>) -> Git {
+        let (Self::Remote(address) | Self::At { address, .. }) = self else {
+            return git.env("GIT_ALLOW_PROTOCOL", "file");
+        };
+        let git = git.env("GIT_ALLOW_PROTOCOL", "git:http:https:ssh");
+        let git = match login {
+            Some(login) => login.given(git, address),
+            None => git,
+        };
+        let (Self::At { at, .. }, Some((host, port))) = (self, self.host()) else { return git };
+        // Somewhere else, nobody has looked where that is.
+        let git = git.config("http.followRedirects=false");
+        let Some(first) = at.first() else { return git };
+        if address.starts_with("http") {
+            // What is written as an address is nowhere else.
+            if host.parse::<IpAddr>().is_ok() {
+                return git;
+            }
+            let at: Vec<String> = at.iter().map(ToString::to_string).collect();
+            return git.config(&format!("http.curloptResolve={host}:{port}:{}", at.join(",")));
+        }
+        match address.starts_with("git://") {
+            true => git,
+            // A shell reads this line; a host is a plain name or an address.
+            false => git.env("GIT_SSH_COMMAND", format!("{SSH_COMMAND} -o HostName={first} -o HostKeyAlias={host}")),
+        }
+    }
+
+    /// As git takes it. A host that nothing else has git look for at an address stands there as that.
+    pub(crate) fn argument(&self) -> OsString {
+        match self {
+            Self::Remote(address) => address.into(),
+            Self::At { address, at } => match (address.strip_prefix("git://"), self.host(), at.first()) {
+                (Some(rest), Some((host, _)), Some(IpAddr::V4(first))) => {
+                    format!("git://{}", rest.replacen(&host, &first.to_string(), 1)).into()
+                }
+                (Some(rest), Some((host, _)), Some(IpAddr::V6(first))) if !rest.starts_with('[') => {
+                    format!("git://{}", rest.replacen(&host, &format!("[{first}]"), 1)).into()
+                }
+                _ => address.into(),
+            },
+            Self::Folder(folder) => folder.into(),
+        }
+    }
+
+    /// Whether git speaks ssh to it.
+    pub fn is_by_ssh(&self) -> bool {
+        let (Self::Remote(address) | Self::At { address, .. }) = self else { return false };
+        address.split_once("://").is_none_or(|(scheme, _)| scheme == "ssh")
+    }
+
     pub(crate) fn shown(&self) -> String {
         match self {
-            Self::Remote(address) => redact(address),
+            Self::Remote(address) | Self::At { address, .. } => redact(address),
             Self::Folder(path) => path.display().to_string(),
         }
     }
 }
+
+/// The port of ssh.
+const SSH: u16 = 22;
 
 const BY_KEY: &str = "ssh lets in by a key, not by a password: leave the password out of the address";
 
@@ -84,21 +188,42 @@ fn remote(scheme: &str, rest: &str) -> Result<(Source, Option<Login>), GitError>
         return Err(bad("only https, http, ssh, git and file URLs can be cloned"));
     }
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let Some((user, host)) = authority.rsplit_once('@') else {
-        return Ok((Source::Remote(format!("{scheme}://{rest}")), None));
-    };
-    if host.is_empty()
-        || host.starts_with('-')
-        || !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:[]".contains(&b))
-    {
-        return Err(bad("after the @ comes the name of a host"));
+    let (user, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+    // What git or its helpers could read in another way than we do is no address here.
+    if !is_host(host) {
+        return Err(bad(NO_HOST));
     }
+    let Some(user) = user else { return Ok((Source::Remote(format!("{scheme}://{rest}")), None)) };
     match scheme.as_str() {
         "https" | "http" => Ok((Source::Remote(format!("{scheme}://{host}{path}")), Some(Login::new(user)?))),
-        "ssh" if !user.contains(':') => Ok((Source::Remote(format!("{scheme}://{rest}")), None)),
-        "ssh" => Err(bad(BY_KEY)),
+        "ssh" if is_name(user) => Ok((Source::Remote(format!("{scheme}://{rest}")), None)),
+        "ssh" if user.contains(':') => Err(bad(BY_KEY)),
+        "ssh" => Err(bad("before the @ comes the name of a user")),
         _ => Err(bad("git:// lets everybody in: leave name and password out of the address, or use https")),
     }
+}
+
+const NO_HOST: &str =
+    "the address has to name a host by letters, digits, dots and dashes, and perhaps a port behind a colon";
+
+/// Whether this is a plain name, of a host or a user.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('-') && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+/// Whether this is a plain name or an address of a host, and perhaps a port.
+fn is_host(text: &str) -> bool {
+    let (is_plain, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, rest)) => {
+            (address.parse::<Ipv6Addr>().is_ok(), rest.strip_prefix(':').or((!rest.is_empty()).then_some("?")))
+        }
+        None => {
+            let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
+            (is_name(name), port)
+        }
+    };
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    is_plain && port.is_none_or(is_port)
 }
 
 impl Login {
@@ -170,6 +295,26 @@ mod tests {
         for text in ["ssh://git@a.example/r", "git@a.example:r.git", "https://a.example/@x/r@2.git", "git@a:r@2:x"] {
             assert_eq!(Source::parse(text).unwrap(), (Source::Remote(text.to_owned()), None));
         }
+        for (text, host, port, by_ssh) in [
+            ("https://a.example/r", "a.example", 443, false),
+            ("http://a.example:8080/r", "a.example", 8080, false),
+            ("http://[::1]:80/r", "::1", 80, false),
+            ("git://a.example/r", "a.example", 9418, false),
+            ("ssh://git@a.example:2222/r", "a.example", 2222, true),
+            ("git@a.example:r.git", "a.example", 22, true),
+        ] {
+            let source = Source::parse(text).unwrap().0;
+            assert_eq!((source.host(), source.is_by_ssh()), (Some((host.to_owned(), port)), by_ssh), "{text}");
+        }
+        assert_eq!(Source::parse("/srv/r").unwrap().0.host(), None);
+        for (text, at, expected) in [
+            ("git://a.example/a.example", "192.0.2.1", "git://192.0.2.1/a.example"),
+            ("git://a.example:1/r", "2001:db8::1", "git://[2001:db8::1]:1/r"),
+            ("https://a.example/r", "192.0.2.1", "https://a.example/r"),
+        ] {
+            let source = Source::parse(text).unwrap().0.reached_at(vec![at.parse().unwrap()]);
+            assert_eq!(source.argument(), expected);
+        }
         let login = Login::new("anna:s%40cret").unwrap();
         assert_eq!(login.parts(), (Some("anna".to_owned()), Some("s@cret".to_owned())));
         assert_eq!(format!("{login:?}"), "Login(…)");
@@ -186,6 +331,17 @@ mod tests {
             "https://anna:b@/r",
             "https://anna:b@a=b/r",
             "https://anna:b@-x/r",
+            "https://a.example?x/r",
+            "ssh://127.0.0.1:%32%32/r",
+            "ssh://127.0.0.1: 22/r",
+            "git://127.0.0.1:%31/r",
+            "ssh://a.example:99999/r",
+            "ssh://[127.0.0.1]@a.example/r",
+            "[127.0.0.1]@a.example:path",
+            "[::1]:path",
+            "ssh://a%62@a.example/r",
+            "https://[::1]x/r",
+            "https://[a.example]/r",
         ] {
             let error = Source::parse(text).unwrap_err();
             assert!(!error.to_string().contains("secret"), "{error}");

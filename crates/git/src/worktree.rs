@@ -91,7 +91,10 @@ impl Repo {
         let worktree = self.worktree_of(run, folder)?;
         std::fs::create_dir_all(folder).map_err(GitError::file(folder, "made"))?;
         self.make_tree(&worktree, &["--no-track", "-b", branch], base).await.map_err(|error| match error {
-            GitError::Failed { message, .. } if message.contains("already exists") && message.contains("branch") => {
+            GitError::Failed { message, .. }
+                if (message.contains("already exists") && message.contains("branch"))
+                    || message.contains("exists; cannot create") =>
+            {
                 GitError::BranchExists { branch: branch.to_owned() }
             }
             other => other,

@@ -253,6 +253,14 @@ pub struct LlmError {
 }
 
 impl LlmError {
+    /// Whether it says that the provider, or the way to it, is down: that passes, though it may take hours. An overload does, too,
+    /// and says so itself. An answer that broke off was begun, and is paid for at each try: that is none to be sat out.
+    pub const fn is_outage(&self) -> bool {
+        let down =
+            matches!(self.kind, ErrorKind::Server | ErrorKind::Unreachable | ErrorKind::Idle | ErrorKind::Broken);
+        down && self.partial.is_none()
+    }
+
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), retry_after: None, limits: None, partial: None, source: None }
     }

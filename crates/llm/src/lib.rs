@@ -28,5 +28,5 @@ pub use endpoint::{Endpoint, Secret};
 pub use error::{ErrorKind, LlmError, Partial};
 pub use outside::{CallError, Called, Caller, Uncalled};
 pub use rate::{Bucket, RateLimits};
-pub use reach::Reach;
+pub use reach::{Blocked, Reach};
 pub use request::{Request, SystemPart};

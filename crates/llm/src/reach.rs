@@ -24,7 +24,7 @@ pub enum Reach {
 /// An address that a member may not make the server call.
 #[derive(Debug, thiserror::Error)]
 #[error("{address} {why}")]
-pub(crate) struct Blocked {
+pub struct Blocked {
     address: IpAddr,
     why: &'static str,
 }
@@ -35,7 +35,10 @@ const PRIVATE: &str = "is in a private network or on this machine; the operator 
 
 impl Reach {
     /// Whether this address may be called.
-    pub(crate) fn admits(self, address: IpAddr) -> Result<(), Blocked> {
+    ///
+    /// # Errors
+    /// [`Blocked`], with what the operator can do.
+    pub fn admits(self, address: IpAddr) -> Result<(), Blocked> {
         let why = match whereabouts(address) {
             Whereabouts::Never => METADATA,
             Whereabouts::Within if self == Self::Public => PRIVATE,

@@ -71,6 +71,10 @@ const HOMES: &[Home] = &[
     },
 ];
 
+/// Where Maven keeps what it fetches, beside its settings: below the home, and below the cache. Since 3.9 it is told by a variable
+/// as well, which earlier ones do not read.
+const MAVEN: (&str, &str) = (".m2/repository", "maven");
+
 /// Settings that would else be looked for in a cache, below the home. Nothing is there.
 const SETTINGS: &[(&str, &str)] = &[("CCACHE_CONFIGPATH", ".ccache.conf")];
 
@@ -87,7 +91,7 @@ pub(crate) fn environment(at: &Path, home: Option<&Path>) -> Vec<(String, String
     for (key, file) in SETTINGS {
         all.extend(home.map(|home| ((*key).to_owned(), shown(home.join(file)))));
     }
-    all.push(("MAVEN_ARGS".to_owned(), format!("-Dmaven.repo.local={}", shown(at.join("maven")))));
+    all.push(("MAVEN_ARGS".to_owned(), format!("-Dmaven.repo.local={}", shown(at.join(MAVEN.1)))));
     // Or Go makes its modules such that not even their owner can take them away.
     all.push(("GOFLAGS".to_owned(), "-modcacherw".to_owned()));
     // Or Poetry keeps the environments in which it runs things in its cache, under a name that is the same for all runs.
@@ -97,16 +101,18 @@ pub(crate) fn environment(at: &Path, home: Option<&Path>) -> Vec<(String, String
 
 /// The folders that tools have in `home`, and the links in them to what is kept at `at`.
 pub(crate) fn links(at: &Path, home: &Path) -> impl Iterator<Item = (PathBuf, PathBuf)> {
-    HOMES.iter().flat_map(move |tool| {
+    let homes = HOMES.iter().flat_map(move |tool| {
         let (from, to) = (home.join(tool.folder), at.join(tool.cache));
         tool.kept.iter().chain(tool.locks).map(move |name| (from.join(name), to.join(name)))
-    })
+    });
+    homes.chain([(home.join(MAVEN.0), at.join(MAVEN.1))])
 }
 
 /// Makes the folders in a cache to which links lead: through a link to nothing, no tool would make them. Whatever an agent put in
 /// their place stays, and nothing of it is followed. Blocks, briefly.
 pub(crate) fn prepare(cache: &Path) {
     let Ok(Some(cache)) = opened(cache) else { return };
+    let _ = rustix::fs::mkdirat(&cache, MAVEN.1, Mode::RWXU);
     for tool in HOMES {
         let _ = rustix::fs::mkdirat(&cache, tool.cache, Mode::RWXU);
         let Ok(folder) = rustix::fs::openat(&cache, tool.cache, FOLDER, Mode::empty()) else { continue };
@@ -284,7 +290,9 @@ mod tests {
         symlink("../../outside", at("cache/cargo/git")).unwrap();
         prepare(&at("cache"));
         prepare(&at("absent"));
-        assert!(at("cache/cargo/registry").is_dir() && !at("absent").exists());
+        assert!(at("cache/cargo/registry").is_dir() && at("cache/maven").is_dir() && !at("absent").exists());
+        let (link, kept) = links(Path::new(CACHE), Path::new("/home/agent")).last().unwrap();
+        assert_eq!((link.to_str(), kept.to_str()), (Some("/home/agent/.m2/repository"), Some("/run/cache/maven")));
         assert_eq!(fs::read_dir(at("outside")).unwrap().count(), 0);
     }
 

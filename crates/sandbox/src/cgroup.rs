@@ -290,10 +290,17 @@ impl Groups {
                 let swept = tokio::task::spawn_blocking(move || {
                     let mut table = lock(&again.0.table);
                     again.clear(&mut table);
-                    table.rubbish.is_empty()
+                    let empty = table.rubbish.is_empty();
+                    if empty {
+                        // Before anybody adds to it.
+                        again.0.sweeping.store(false, Ordering::Relaxed);
+                    }
+                    empty
                 });
-                if swept.await.unwrap_or(true) {
-                    break;
+                match swept.await {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    Err(_) => break,
                 }
             }
             groups.0.sweeping.store(false, Ordering::Relaxed);

@@ -12,19 +12,21 @@ mod running;
 mod seccomp;
 mod secrets;
 mod terminal;
+mod usable;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use guildhall_types::trace::{Key, Side, Span};
 use serde::Serialize;
-use tokio::sync::OnceCell;
 
 use crate::Toolchains;
 use bwrap::{Bwrap, Status};
+use etc::Etc;
+pub use etc::{Unshown, unshown};
 use growth::Growth;
 use launch::Launch;
 pub use launch::Streams;
@@ -33,6 +35,7 @@ pub(crate) use room::toolchain as bindable;
 pub use running::Running;
 pub use secrets::{RoomSecret, Secrets};
 pub use terminal::{Size, Terminal};
+use usable::Usable;
 use watch::Tree;
 
 use crate::cgroup::{Cell, Over, Share};
@@ -230,8 +233,11 @@ pub struct Sandbox {
     program: Option<PathBuf>,
     /// The folder by which what this server started is known after its death.
     server: Option<PathBuf>,
+    /// The folder in which the self-test makes its own for a moment, when it is not the one for temporary files.
+    tried_in: Option<PathBuf>,
     /// What was found usable. What is not usable is tried again: it may have been mended.
-    usable: Arc<OnceCell<Bwrap>>,
+    usable: Arc<Usable>,
+    etc: Arc<Etc>,
     toolchains: Arc<Toolchains>,
     counts: Arc<Counts>,
 }
@@ -259,7 +265,9 @@ impl Sandbox {
             isolation,
             program: None,
             server: None,
+            tried_in: None,
             usable: Arc::default(),
+            etc: Arc::new(Etc::of(Path::new("/etc"))),
             toolchains: Arc::default(),
             counts: Arc::default(),
         }
@@ -283,6 +291,12 @@ impl Sandbox {
         Self { server: Some(folder), usable: Arc::default(), ..self }
     }
 
+    /// The same sandbox, with the self-test's folders in this one: what fills the folder for temporary files does not fail it.
+    #[must_use]
+    pub fn trying_in(self, folder: PathBuf) -> Self {
+        Self { tried_in: Some(folder), ..self }
+    }
+
     /// The toolchains that commands find on this machine.
     pub fn toolchains(&self) -> &Toolchains {
         &self.toolchains
@@ -296,6 +310,11 @@ impl Sandbox {
     /// How many commands were started since the sandbox was made, and how many could not be.
     pub fn counts(&self) -> (u64, u64) {
         (self.counts.started.load(Ordering::Relaxed), self.counts.refused.load(Ordering::Relaxed))
+    }
+
+    /// How often since the sandbox was made a command could not be run on this host, whatever a self-test had said before.
+    pub fn doubts(&self) -> u64 {
+        self.usable.doubts()
     }
 
     /// Tries out what this host can do. Takes some ten milliseconds.
@@ -315,8 +334,8 @@ impl Sandbox {
         on_output: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Outcome, SandboxError> {
         let span = Span::begin(Side::Internal, "command", "");
-        let ran = async { start_and_watch(self.usable().await?, room, command, on_output).await };
-        let ran = span.around(ran).await;
+        let ran = async { start_and_watch(self.usable().await?.as_deref(), room, command, on_output).await };
+        let ran = self.usable.heed(span.around(ran).await);
         match &ran {
             Ok(Outcome { exit: Exit::Code(code), .. }) => span.count(Key::ExitCode, i64::from(*code)),
             Ok(Outcome { exit: Exit::Signal(_), .. }) => span.failed("signal"),
@@ -335,13 +354,15 @@ impl Sandbox {
     /// When the command could not be started.
     pub async fn start(&self, room: &Room, line: &str, streams: Streams) -> Result<Running, SandboxError> {
         let started = async {
-            let (mut launch, status) = set_up(self.usable().await?, room, line, streams)?;
+            let (mut launch, status) = set_up(self.usable().await?.as_deref(), room, line, streams)?;
             let cell = enclose(room, &mut launch).await?;
+            let growth = Growth::watch(room).await;
             let (child, ends) = launch.start(streams).await.map_err(SandboxError::starting)?;
-            Ok(Running::new(Tree::new(child, status, cell), ends, room.network.clone(), Growth::watch(room)))
+            let tree = Tree::new(child, status, cell);
+            Ok(Running::new(tree, ends, room.network.clone(), growth, Arc::clone(&self.usable)))
         };
         let span = Span::begin(Side::Internal, "command start", "");
-        let started = span.around(started).await;
+        let started = self.usable.heed(span.around(started).await);
         if started.is_err() {
             span.failed("not-started");
         }
@@ -354,16 +375,8 @@ impl Sandbox {
     /// When the host cannot make one, or there is no sandbox.
     pub async fn net(&self) -> Result<Net, SandboxError> {
         match self.usable().await? {
-            Some(bwrap) => Net::make(bwrap).await,
+            Some(bwrap) => self.usable.heed(Net::make(&bwrap).await),
             None => Err(SandboxError::Refused { reason: NO_NET.to_owned() }),
-        }
-    }
-
-    /// The bubblewrap to use, or nothing where the operator does without.
-    async fn usable(&self) -> Result<Option<&Bwrap>, SandboxError> {
-        match self.isolation {
-            Isolation::Bubblewrap => self.usable.get_or_try_init(|| probe::usable(self)).await.map(Some),
-            Isolation::None => Ok(None),
         }
     }
 }
@@ -378,11 +391,11 @@ async fn start_and_watch(
     let started = Instant::now();
     let (mut launch, status) = set_up(bwrap, room, &command.line, Streams::Merged)?;
     let cell = enclose(room, &mut launch).await?;
+    let mut growth = Growth::watch(room).await;
     let (child, ends) = launch.start(Streams::Merged).await.map_err(SandboxError::starting)?;
     let tree = Tree::new(child, status, cell);
     let output =
         ends.output.ok_or_else(|| SandboxError::losing(std::io::Error::other("its output is not to be had")))?;
-    let mut growth = Growth::watch(room);
     let blot = room.secrets.blot();
     let end = tree.end(output, command.timeout, command.max_output, &mut growth, blot, on_output).await;
     let end = end.map_err(SandboxError::losing)?;

@@ -14,7 +14,7 @@ pub use cgroup::{
 };
 pub use command::{
     Command, Exit, Finding, Isolation, Net, Network, Outcome, Report, Room, RoomSecret, Running, Sandbox, SandboxError,
-    Secrets, Size, Streams, Terminal, WeakNet,
+    Secrets, Size, Streams, Terminal, Unshown, WeakNet, unshown,
 };
 pub use leftovers::end_leftovers;
 pub use toolchains::{Toolchain, Toolchains, on_this_machine};

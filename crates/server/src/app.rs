@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::origin::Public;
 use crate::config::Guard;
+use crate::mcp::told::Told;
 use crate::metrics::{Metrics, MetricsToken};
 use crate::preview::Previews;
 use crate::rates::Rates;
@@ -41,6 +42,8 @@ pub struct App {
     pub rates: Rates,
     /// Who holds how many WebSockets.
     pub sockets: Sockets,
+    /// Which calls by MCP the audit was told of lately.
+    pub told: Told,
     /// Figures for whoever watches.
     pub metrics: Arc<Metrics>,
     /// What programs that watch show, if the operator gave them something.

@@ -231,7 +231,7 @@ fn tell_made(done: &BackedUp, plan: &BackupPlan, out: &mut impl Write) -> anyhow
             )?;
         }
     }
-    let mut well = made.lost.is_empty();
+    let mut well = made.problem().is_none();
     match verified {
         Some(Ok(verified)) => {
             writeln!(out, "Restored it into a scratch place to look at it.")?;

@@ -8,6 +8,7 @@ use guildhall_store::{Store, StoreError};
 use guildhall_types::Clock;
 
 use crate::config::Config;
+use crate::folder;
 
 /// The setting of a database whose team was moved: where to, without user and password.
 const MOVED_TO: &str = "moved_to";
@@ -48,6 +49,23 @@ pub async fn existing_even_if_moved(config: &Config, clock: Arc<dyn Clock>) -> a
         bail!("there is no database at {path}; name its folder with --data-dir");
     }
     Store::open(url, clock).await.context("the database cannot be opened")
+}
+
+/// Brings the database to this version's schema, beside no server: one of an earlier version would go on writing by the schema
+/// that it knows. With `unmark`, says that the team is in it after all.
+///
+/// # Errors
+/// When a server works in the data folder, a restore into it was cut off, or the database cannot be brought there.
+pub async fn migrate(config: &Config, unmark_too: bool, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
+    let _alone = folder::take(&config.data_dir).await?;
+    folder::is_whole(&config.data_dir)?;
+    let store = Store::open(config.database_url.expose(), clock).await?;
+    store.migrate().await?;
+    if unmark_too {
+        unmark(&store).await?;
+    }
+    store.close().await;
+    Ok(())
 }
 
 /// Whether the team is still in this database. One without tables has no team that could be elsewhere.

@@ -6,6 +6,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use guildhall_team::backup::UNFINISHED;
+
 /// The file in the data folder that a server at work holds locked.
 const LOCK: &str = "guildhall.lock";
 
@@ -44,6 +46,26 @@ pub enum FolderError {
         /// Which folder.
         path: PathBuf,
     },
+}
+
+/// A restore into a data folder was cut off.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a restore into {path} was cut off; run `guildhall restore` again, which finishes it, or choose another folder with --data-dir"
+)]
+pub struct Unfinished {
+    path: PathBuf,
+}
+
+/// Whether no restore into the data folder was cut off.
+///
+/// # Errors
+/// When one was.
+pub(crate) fn is_whole(data_dir: &Path) -> Result<(), Unfinished> {
+    match data_dir.join(UNFINISHED).exists() {
+        true => Err(Unfinished { path: data_dir.to_owned() }),
+        false => Ok(()),
+    }
 }
 
 impl FolderError {

@@ -15,6 +15,8 @@ pub mod database;
 pub mod doctor;
 pub mod extract;
 pub mod folder;
+mod git;
+pub mod import;
 pub mod keys;
 pub mod knowledge;
 mod layers;

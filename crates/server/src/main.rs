@@ -10,6 +10,7 @@ use guildhall_server::audit::AuditCommand;
 use guildhall_server::backup::{BackupArgs, RestoreArgs};
 use guildhall_server::config::{Config, Flags};
 use guildhall_server::copy::CopyArgs;
+use guildhall_server::import::ImportCommand;
 use guildhall_server::keys::KeysCommand;
 use guildhall_server::knowledge::KnowledgeCommand;
 use guildhall_server::notify::Notify;
@@ -18,9 +19,8 @@ use guildhall_server::serve::{self, Server};
 use guildhall_server::tidy::TidyCommand;
 use guildhall_server::traces::Traces;
 use guildhall_server::{
-    alive, audit, backup, copy, database, doctor, keys, knowledge, log, memory, openapi, rescue, tidy, version,
+    alive, audit, backup, copy, database, doctor, import, keys, knowledge, log, memory, openapi, rescue, tidy, version,
 };
-use guildhall_store::Store;
 use guildhall_types::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -46,7 +46,7 @@ enum Command {
     },
     /// Ask the server that runs here whether it answers, and fail where it does not: for the health check of a container.
     Health,
-    /// Bring the database to this version's schema. `serve` does it as well.
+    /// Bring the database to this version's schema. `serve` does it as well. The server must be stopped.
     Migrate {
         /// Say that the team is in this database after all, though it was moved to another one.
         #[arg(long)]
@@ -61,6 +61,9 @@ enum Command {
     /// Look at the audit: who did what.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Bring in what another program kept of a team's work.
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Look at the keys that seal secrets, and change which one does.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -95,7 +98,10 @@ async fn run() -> anyhow::Result<ExitCode> {
             return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Health => writeln!(io::stdout(), "{}", alive::ask(&Config::load(&cli.flags)?).await?)?,
-        Command::Migrate { unmark } => migrate(&Config::load(&cli.flags)?, unmark).await?,
+        Command::Migrate { unmark } => {
+            database::migrate(&Config::load(&cli.flags)?, unmark, Arc::new(SystemClock)).await?;
+            writeln!(io::stdout(), "The database is at this version's schema.")?;
+        }
         Command::Backup(args) => {
             #[cfg(debug_assertions)]
             guildhall_server::boundaries::watch();
@@ -117,6 +123,11 @@ async fn run() -> anyhow::Result<ExitCode> {
             let config = Config::load(&cli.flags)?;
             let sound = audit::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
             return Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Import(command) => {
+            let config = Config::load(&cli.flags)?;
+            let well = import::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
+            return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Keys(command) => {
             let config = Config::load(&cli.flags)?;
@@ -179,15 +190,4 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         notify.stopping();
     };
     server.run(stop).await.context("the server failed while it was serving")
-}
-
-async fn migrate(config: &Config, unmark: bool) -> anyhow::Result<()> {
-    let store = Store::open(config.database_url.expose(), Arc::new(SystemClock)).await?;
-    store.migrate().await?;
-    if unmark {
-        database::unmark(&store).await?;
-    }
-    store.close().await;
-    writeln!(io::stdout(), "The database is at this version's schema.")?;
-    Ok(())
 }

@@ -9,6 +9,7 @@ mod handler;
 mod prompts;
 mod resources;
 mod schema;
+pub(crate) mod told;
 pub mod tools;
 
 use std::sync::Arc;
@@ -25,7 +26,7 @@ const BODY: usize = 2 * 1024 * 1024;
 
 /// The endpoint. `routes` are those that tools call; they ask who came in by the door.
 pub(crate) fn router(app: &App, routes: Router) -> Router<App> {
-    let hub = Hub::new(routes);
+    let hub = Hub::new(app.clone(), routes);
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)

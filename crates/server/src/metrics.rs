@@ -308,6 +308,7 @@ mod tests {
                 queue_depth: None,
                 provider_failures: 0,
                 database_millis: None,
+                database_trouble: None,
             })),
             beside: Some(Beside {
                 certificates: hosts

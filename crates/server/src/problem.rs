@@ -181,6 +181,11 @@ impl Problem {
         self.0.status
     }
 
+    /// What happened, and what to do about it.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// The stable word.
     pub fn code(&self) -> &'static str {
         self.0.code

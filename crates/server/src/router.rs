@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::auth::Gate;
 use crate::routes as on;
-use crate::{auth, layers, mcp, metrics, oauth, openapi, page, preview, rates, ws};
+use crate::{auth, git, layers, mcp, metrics, oauth, openapi, page, preview, rates, ws};
 
 /// Bytes of a body at most.
 const BODY: usize = 2 * 1024 * 1024;
@@ -26,6 +26,8 @@ const MESSAGE: usize = 16 * 1024 * 1024;
 const ARCHIVE: usize = 32 * 1024 * 1024;
 /// Bytes of an answer from which on it is compressed.
 const COMPRESSED: u64 = 1024;
+/// What git makes as small as it gets itself.
+const PACKS: NotForContentType = NotForContentType::const_new("application/x-git-");
 
 /// Everybody may call these.
 fn open() -> OpenApiRouter<App> {
@@ -63,12 +65,14 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::projects::get_project))
         .routes(routes!(on::projects::list_commits))
         .routes(routes!(on::network::get_network))
+        .routes(routes!(on::remotes::get_remote))
         .routes(routes!(on::outfit::list_project_secrets))
         .routes(routes!(on::outfit::get_project_outfit))
         .routes(routes!(on::features::list_features))
         .routes(routes!(on::agents::list_agents))
         .routes(routes!(on::agents::list_agent_tools))
         .routes(routes!(on::agents::get_agent))
+        .routes(routes!(on::agents::list_tasks))
         .routes(routes!(on::agents::get_task))
         .routes(routes!(on::chats::list_chats))
         .routes(routes!(on::chats::get_chat))
@@ -81,6 +85,8 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::reports::latest_report))
         .routes(routes!(on::reports::get_report))
         .routes(routes!(on::features::get_feature))
+        .routes(routes!(on::feature_texts::list_feature_versions))
+        .routes(routes!(on::feature_texts::get_feature_version))
         .routes(routes!(on::runs::list_runs))
         .routes(routes!(on::runs::get_run))
         .routes(routes!(on::runs::list_run_events))
@@ -208,6 +214,7 @@ fn keys_confirmed() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::credentials::put_credential, on::credentials::delete_credential))
         .routes(routes!(on::outfit::put_project_secret, on::outfit::delete_project_secret))
+        .routes(routes!(on::remotes::put_remote, on::remotes::delete_remote))
 }
 
 /// Whoever builds may call these.
@@ -215,12 +222,15 @@ fn build() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::features::create_feature))
         .routes(routes!(on::features::update_feature, on::features::delete_feature))
+        .routes(routes!(on::feature_texts::restore_feature_version))
+        .routes(routes!(on::feature_texts::erase_feature_version))
         .routes(routes!(on::agents::create_agent))
         .routes(routes!(on::agents::update_agent, on::agents::delete_agent))
         .routes(routes!(on::agents::activate_agent))
         .routes(routes!(on::agents::archive_agent))
         .routes(routes!(on::agents::duplicate_agent))
         .routes(routes!(on::chats::chat_to_card))
+        .routes(routes!(on::agents::task_to_card))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(on::attachments::add_attachment))
@@ -244,11 +254,14 @@ fn run() -> OpenApiRouter<App> {
         .routes(routes!(on::plans::reject_plan))
         .routes(routes!(on::deeds::verify_feature))
         .routes(routes!(on::deeds::merge_feature))
+        .routes(routes!(on::remotes::publish_feature))
+        .routes(routes!(on::remotes::sync_remote))
         .routes(routes!(on::deeds::shelve_feature))
         .routes(routes!(on::services::start_service))
         .routes(routes!(on::services::stop_service))
         .routes(routes!(on::terminal::open_terminal))
         .routes(routes!(on::agents::run_agent))
+        .routes(routes!(on::feature_texts::enhance_text))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(on::chats::start_chat))
@@ -312,6 +325,7 @@ fn administer() -> OpenApiRouter<App> {
         .routes(routes!(on::operation::list_samples))
         .routes(routes!(on::backups::list_backups, on::backups::make_backup))
         .routes(routes!(on::settings::put_limits, on::settings::change_limits))
+        .routes(routes!(on::mcp_servers::create_team_mcp_server))
         .routes(routes!(on::alerts::list_alerts))
         .routes(routes!(on::alerts::silence_alert))
         .routes(routes!(on::alerts::get_thresholds, on::alerts::put_thresholds, on::alerts::change_thresholds))
@@ -412,8 +426,9 @@ pub fn router(app: App) -> Router {
     let door = from_fn_with_state(app.clone(), mcp::door::enter);
     let mcp = mcp::router(&app, tools.with_state(app.clone())).layer(door);
     let (api, _) = api(counted, guard).split_for_parts();
-    let compressed = SizeAbove::new(COMPRESSED).and(NotForContentType::IMAGES);
+    let compressed = SizeAbove::new(COMPRESSED).and(NotForContentType::IMAGES).and(PACKS);
     api.merge(mcp)
+        .merge(git::router(&app))
         .fallback(page::serve)
         .method_not_allowed_fallback(layers::wrong_method)
         .layer(DefaultBodyLimit::max(BODY))

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use guildhall_engine::{Engine, Outside, Pace, last};
 use guildhall_llm::{Client, LlmError, Reach};
 use guildhall_sandbox::Sandbox;
 use guildhall_store::{Backend, Store, StoreError};
-use guildhall_team::backup::{BackupPlan, Backups, PlannedBackups, UNFINISHED};
+use guildhall_team::backup::{BackupPlan, Backups, PlannedBackups};
 use guildhall_team::keys::Keys;
 use guildhall_team::mail::{MailPace, Mailer};
 use guildhall_team::oidc::Providers;
@@ -26,7 +25,8 @@ use crate::app::App;
 use crate::auth::origin::Public;
 use crate::config::Config;
 use crate::database::Moved;
-use crate::folder::FolderError;
+use crate::folder::{FolderError, Unfinished};
+use crate::mcp::told::{self, Told};
 use crate::metrics::{Metrics, MetricsToken};
 use crate::preview::{PreviewUrl, Previews};
 use crate::rates::Rates;
@@ -51,13 +51,8 @@ pub enum StartError {
     #[error(transparent)]
     Folder(#[from] FolderError),
     /// A restore was cut off.
-    #[error(
-        "a restore into {path} was cut off; run `guildhall restore` again, which finishes it, or choose another folder with --data-dir"
-    )]
-    Unfinished {
-        /// Which folder.
-        path: PathBuf,
-    },
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
     /// The address cannot be listened on.
     #[error("the address {address} cannot be listened on; choose another with GUILDHALL_LISTEN or --listen")]
     Listen {
@@ -131,9 +126,7 @@ impl Server {
         }
         let toolchains = toolchains::listed(config).map_err(StartError::Toolchains)?;
         let lock = folder::take(&config.data_dir).await?;
-        if config.data_dir.join(UNFINISHED).exists() {
-            return Err(StartError::Unfinished { path: config.data_dir.clone() });
-        }
+        folder::is_whole(&config.data_dir)?;
         if let Some(line) = crate::doctor::place(config) {
             tracing::warn!("{}", line.detail);
         }
@@ -155,13 +148,15 @@ impl Server {
         if let Some(key) = settled.lacking {
             keys::tell_of_lacking(&key);
         }
-        let places = Places::below(&config.data_dir, config.allowed_repo_paths.clone());
+        let reach = if config.allow_private_providers { Reach::Private } else { Reach::Public };
+        let places = Places::below(&config.data_dir, config.allowed_repo_paths.clone())
+            .with_scratch(config.backup_rules.scratch.clone())
+            .with_reach(reach);
         let providers = TeamProviders {
             anthropic: config.anthropic.clone(),
             openai: config.openai.clone(),
             simulated: config.simulated.clone(),
         };
-        let reach = if config.allow_private_providers { Reach::Private } else { Reach::Public };
         // One process at a time works in a data folder, so on SQLite nobody else can hold a run.
         let alone = store.backend() == Backend::Sqlite;
         let mut team = Team::new(
@@ -178,7 +173,11 @@ impl Server {
             team = team.with_pages_at(&names, at);
         }
         let plan = config.backup.clone().map(|shelf| BackupPlan { shelf, rules: config.backup_rules.clone() });
-        team = team.with_backups(plan.as_ref().map(PlannedBackups::of));
+        let planned = plan.as_ref().map(PlannedBackups::of);
+        if let Some(planned) = &planned {
+            team.store.plan_backups(&planned.destination).await?;
+        }
+        team = team.with_backups(planned);
         if let Some(smtp) = &config.mail {
             team = team.with_mail(Mailer::new(smtp.clone(), &config.url(address)));
         }
@@ -221,6 +220,7 @@ impl Server {
             guard: Arc::new(config.guard.clone()),
             rates: Rates::default(),
             sockets: Sockets::default(),
+            told: Told::default(),
             metrics,
             metrics_token: config.metrics_token.as_ref().map(MetricsToken::new),
             traces: None,
@@ -262,6 +262,10 @@ impl Server {
         let calling = tokio::spawn(last("webhooks", PAUSE, closing.clone(), move || {
             team.clone().send_webhooks_until(WebhookPace::default(), end.clone().cancelled_owned())
         }));
+        let (of, end) = (app.clone(), closing.clone());
+        let telling = tokio::spawn(last("calls by MCP", PAUSE, closing.clone(), move || {
+            told::tell_until(of.clone(), end.clone())
+        }));
         let keeping = app.backups.clone().map(|backups| {
             let end = closing.clone();
             tokio::spawn(last("backups", PAUSE, closing.clone(), move || {
@@ -294,6 +298,10 @@ impl Server {
         if !in_time {
             tracing::warn!("some runs did not end in time; they go on from their last saved turn");
         }
+        if let Err(error) = telling.await {
+            tracing::error!(%error, "the telling of calls by MCP failed");
+        }
+        told::tell_the_rest(&app, true).await;
         if let Err(error) = mailing.await {
             tracing::error!(%error, "the sending of mail failed");
         }

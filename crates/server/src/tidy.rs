@@ -47,7 +47,8 @@ pub async fn run(
     if found != Some(wanted) {
         bail!("the database is not at this version's schema; run `guildhall migrate` first");
     }
-    let broom = Broom::alone(store.clone(), Places::below(&config.data_dir, Vec::new()), Arc::clone(&clock));
+    let places = Places::below(&config.data_dir, Vec::new()).with_scratch(config.backup_rules.scratch.clone());
+    let broom = Broom::alone(store.clone(), places, Arc::clone(&clock));
     let report = broom.look().await?;
     tell(&report, out)?;
     let mut well = true;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::rewrite;
 use crate::script::{Pass, Planning, Prompts};
 use crate::stream::{PAUSE, number_of};
 
@@ -76,7 +77,8 @@ impl Conversation {
             any = true;
         }
         let asked = texts(system).chain([prompts.prompt.as_str()]).any(|text| text.to_lowercase().contains("summar"));
-        Self { answers, failed, wants_summary: body["tools"].is_null() && asked, prompts }
+        let wants_summary = body["tools"].is_null() && asked && rewrite::asked(&prompts.prompt).is_none();
+        Self { answers, failed, wants_summary, prompts }
     }
 }
 

@@ -8,6 +8,7 @@ mod conversation;
 mod limits;
 mod openai;
 mod persona;
+mod rewrite;
 pub mod script;
 mod server;
 mod stream;

@@ -18,7 +18,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::persona;
+use crate::{persona, rewrite};
 
 /// One answer of the model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -137,6 +137,10 @@ pub fn steps(prompts: &Prompts) -> Vec<Step> {
         // Whoever scripts the work scripts this as well, or nothing comes of it.
         let scripted = prompts.prompt.contains("```sim");
         return fenced(&prompts.prompt, KEEP).unwrap_or_else(|| persona::keep(&prompts.prompt, scripted));
+    }
+    if let Some(text) = rewrite::asked(&prompts.prompt) {
+        let whole = || vec![Step { say: Some(text), ..Step::default() }];
+        return fenced(&prompts.prompt, SCRIPT).unwrap_or_else(whole);
     }
     if let Some(pass) = &prompts.step {
         let mut scripts: Vec<Vec<Step>> = Vec::new();

@@ -86,10 +86,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn strain(&self) -> Result<Option<Strain>, StoreError> {
-        let kind: Option<(AlertKind,)> = read!(self, c => sqlx::query_as(
-            "SELECT kind FROM alerts WHERE cleared_at IS NULL AND level = 'critical' AND kind IN ('memory', 'disk')
-               AND seen_at > $1 ORDER BY kind DESC LIMIT 1").bind(self.now() - SILENT).fetch_optional(c).await)?;
-        Ok(kind.and_then(|(kind,)| kind.strain()))
+        let kinds: Vec<(AlertKind,)> = read!(self, c => sqlx::query_as(
+            "SELECT DISTINCT kind FROM alerts WHERE cleared_at IS NULL AND level = 'critical' AND seen_at > $1")
+            .bind(self.now() - SILENT).fetch_all(c).await)?;
+        // Memory is the more urgent, and comes first.
+        Ok(kinds.into_iter().filter_map(|(kind,)| kind.strain()).min())
     }
 
     /// Sets from which figure on alerts are raised, by what was set before: nobody else sets them meanwhile. The audit
@@ -253,15 +254,15 @@ impl Store {
     }
 
     /// Clears open alerts of which nobody has said for long that they stand: their server is gone, or measures it no more.
-    /// Those of `own` subjects stay: whoever asks is about to say how they are.
+    /// Those of these kinds and subjects stay: whoever asks is about to say how they are.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn clear_silent_alerts(&self, own: &[&str]) -> Result<Vec<Alert>, StoreError> {
+    pub async fn clear_silent_alerts(&self, own: &[(AlertKind, &str)]) -> Result<Vec<Alert>, StoreError> {
         let now = self.now();
         let silent: Vec<Alert> = self.open_alerts().await?;
-        let silent =
-            silent.into_iter().filter(|alert| alert.seen_at <= now - SILENT && !own.contains(&alert.subject.as_str()));
+        let is_own = |alert: &Alert| own.contains(&(alert.kind, alert.subject.as_str()));
+        let silent = silent.into_iter().filter(|alert| alert.seen_at <= now - SILENT && !is_own(alert));
         let mut cleared = Vec::new();
         for alert in silent {
             let mut tx = self.begin().await?;

@@ -9,8 +9,10 @@ use guildhall_types::feature::{
 };
 use guildhall_types::run::Run;
 use guildhall_types::{AgentId, DateTime, ExecutionId, FeatureId, MemberId, ProjectId, RunId};
+use uuid::Uuid;
 
 use crate::features::CARD;
+use crate::runs::of_nobody_else;
 use crate::{NewFile, NewRun, Page, Rows, Store, StoreError, on, read};
 
 /// A chat or a task to be made.
@@ -40,12 +42,12 @@ pub struct NewAside {
     pub created_by: MemberId,
 }
 
-/// Which chats of a project.
+/// Which chats of a project, or which tasks of an agent.
 #[derive(Debug, Clone, Default)]
-pub struct ChatQuery {
+pub struct AsideQuery {
     /// Only those that this member began.
     pub of: Option<MemberId>,
-    /// After the chat where the last page ended.
+    /// After the one where the last page ended.
     pub after: Option<(DateTime, FeatureId)>,
     /// At most so many.
     pub limit: i64,
@@ -118,14 +120,27 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn chats(&self, project: ProjectId, query: &ChatQuery) -> Result<Page<FeatureCard>, StoreError> {
+    pub async fn chats(&self, project: ProjectId, query: &AsideQuery) -> Result<Page<FeatureCard>, StoreError> {
+        self.asides("project_id = $1 AND kind = 'chat'", project.0, query).await
+    }
+
+    /// The tasks that members gave an agent, those in which something happened last first; not those for steps of systems, which
+    /// their executions list.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tasks_of_agent(&self, agent: AgentId, query: &AsideQuery) -> Result<Page<FeatureCard>, StoreError> {
+        self.asides("agent_id = $1 AND kind = 'task' AND execution_id IS NULL", agent.0, query).await
+    }
+
+    async fn asides(&self, which: &str, of: Uuid, query: &AsideQuery) -> Result<Page<FeatureCard>, StoreError> {
         let sql = format!(
-            "SELECT {CARD} FROM features WHERE project_id = $1 AND kind = 'chat' AND deleted_at IS NULL
+            "SELECT {CARD} FROM features WHERE {which} AND deleted_at IS NULL
                AND ($2 IS NULL OR created_by = $2) AND ($3 IS NULL OR updated_at < $3 OR (updated_at = $3 AND id < $4))
              ORDER BY updated_at DESC, id DESC LIMIT $5"
         );
         let (at, id) = query.after.unzip();
-        let mut items: Vec<FeatureCard> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project)
+        let mut items: Vec<FeatureCard> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(of)
             .bind(query.of).bind(at).bind(id).bind(query.limit + 1).fetch_all(c).await)?;
         let more = items.len() as i64 > query.limit;
         items.truncate(usize::try_from(query.limit).unwrap_or_default());
@@ -173,17 +188,23 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// Turns a chat into a card with a number, at the end of its column. Conversation, worktree and changes stay: it is the same
-    /// run.
+    /// Turns a chat, or what an agent did by itself, into a card with a number, at the end of its column. Conversation, worktree and
+    /// changes stay: it is the same run.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Live`] while its agent answers.
-    pub async fn chat_to_card(&self, id: FeatureId, title: Option<&str>) -> Result<Feature, StoreError> {
+    /// [`StoreError::NotFound`], [`StoreError::Live`] while its agent works; of a task [`StoreError::OfExecution`], and
+    /// [`StoreError::OnlyLooked`] where there is nothing to go on with.
+    pub async fn to_card(&self, id: FeatureId, kind: FeatureKind, title: Option<&str>) -> Result<Feature, StoreError> {
         let mut tx = self.begin().await?;
         self.lock_run_of(&mut tx, id).await?;
-        let feature = self.locked_of_kind(&mut tx, id, FeatureKind::Chat).await?;
+        let feature = self.locked_of_kind(&mut tx, id, kind).await?;
+        of_nobody_else(&feature)?;
         if feature.card.status.is_active() {
-            return Err(StoreError::Live { what: "a chat cannot be turned into a card" });
+            return Err(StoreError::Live { what: "this cannot be turned into a card" });
+        }
+        // In a chat somebody can let the agent work from now on; a task has said all that it will.
+        if kind == FeatureKind::Task && feature.card.mode == WorkMode::Read {
+            return Err(StoreError::OnlyLooked);
         }
         let project = feature.card.project_id;
         let number: Option<(i64,)> = on!(tx, c => sqlx::query_as(
@@ -198,7 +219,8 @@ impl Store {
             .bind(id).bind(FeatureKind::Card).bind(WorkMode::Work).bind(number).bind(last.unwrap_or(0.0) + 1024.0)
             .bind(title.map(crate::clean)).bind(self.now()).execute(c).await.rows())?;
         let feature = self.tell_feature(&mut tx, id).await?;
-        let note = Note::new(AuditAction::ChatToCard).on(AuditObject::Feature, id);
+        let action = if kind == FeatureKind::Task { AuditAction::TaskToCard } else { AuditAction::ChatToCard };
+        let note = Note::new(action).on(AuditObject::Feature, id);
         tx.note(note.with("number", number).with("project", project));
         self.commit(tx).await?;
         Ok(feature)

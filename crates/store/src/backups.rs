@@ -6,6 +6,7 @@ use chrono::Duration;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::backup::{Backup, BackupCause, BackupKind, BackupStatus, Finding};
 use guildhall_types::{BackupId, DateTime};
+use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 
 use crate::{Rows, Store, StoreError, Tx, on, read};
@@ -16,6 +17,8 @@ const COLUMNS: &str = "id, name, cause, member_id, kind, status, destination, st
 const OWN: &str = "coalesce(installation, '') = $1";
 /// Names the installation among the settings.
 const INSTALLATION: &str = "installation";
+/// Since when a place is to have backups, among the settings.
+const PLANNED: &str = "backups_planned";
 /// Whose those are that were made before installations had names, by the one from which this was restored.
 const FORMER: &str = "former";
 /// What is unsound, and since which look at which: what was found wrong in one holds for those that build on it, but
@@ -41,6 +44,13 @@ pub struct NewBackup {
     pub cause: BackupCause,
     /// Where it goes, as it may be shown.
     pub destination: String,
+}
+
+/// Where backups are to go.
+#[derive(Debug, Serialize, Deserialize)]
+struct Planned {
+    destination: String,
+    since: DateTime,
 }
 
 /// What came of it.
@@ -76,8 +86,8 @@ pub struct GoodBackup {
 /// From when on what happened is in no good backup at a place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NotBackedUp {
-    /// Since the latest good one was begun, or, where none is good, since the first was tried. Nothing where none was
-    /// ever tried.
+    /// Since the latest good one was begun, or, where none is good, since the first was tried or they were to go there. Nothing
+    /// where neither is known.
     pub since: Option<DateTime>,
     /// The same of the latest good one that was looked at, itself or what it builds on.
     pub unchecked_since: Option<DateTime>,
@@ -359,6 +369,28 @@ impl Store {
         Ok(Some(GoodBackup { started_at, unchecked: self.why_unchecked(&name).await? }))
     }
 
+    /// Notes that backups are to go to this place from now on, unless that is known: where none is ever made, they are missed
+    /// since then.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn plan_backups(&self, destination: &str) -> Result<(), StoreError> {
+        let destination = crate::clean(destination);
+        if self.planned_since(&destination).await?.is_some() {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        on!(tx, c => sqlx::query(
+            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+            .bind(PLANNED).bind(Json(Planned { destination, since: self.now() })).execute(c).await.rows())?;
+        self.commit(tx).await
+    }
+
+    async fn planned_since(&self, destination: &str) -> Result<Option<DateTime>, StoreError> {
+        let planned = self.setting::<Planned>(PLANNED).await?;
+        Ok(planned.filter(|planned| planned.destination == destination).map(|planned| planned.since))
+    }
+
     /// Since when nothing that happened is in a good backup at this place.
     ///
     /// # Errors
@@ -376,6 +408,8 @@ impl Store {
         );
         let (good, checked, first): (Option<DateTime>, Option<DateTime>, Option<DateTime>) = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(own).bind(crate::clean(destination)).fetch_one(c)
                 .await)?;
+        let planned = self.planned_since(&crate::clean(destination)).await?;
+        let first = first.into_iter().chain(planned).min();
         Ok(NotBackedUp { since: good.or(first), unchecked_since: checked.or(first) })
     }
 
@@ -418,6 +452,7 @@ impl Store {
         on!(tx, c => sqlx::query(
             "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
             .bind(INSTALLATION).bind(Json(BackupId::new().to_string())).execute(c).await.rows())?;
+        on!(tx, c => sqlx::query("DELETE FROM settings WHERE name = $1").bind(PLANNED).execute(c).await.rows())?;
         Ok(())
     }
 }

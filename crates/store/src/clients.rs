@@ -4,6 +4,8 @@
 //! Whatever changes what a member allows locks the member first, so that disabling one and connecting a program cannot
 //! pass each other.
 
+mod exchange;
+
 use guildhall_types::access::{ConnectedClient, OauthClient};
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::member::Member;
@@ -313,66 +315,6 @@ impl Store {
             expires_at: row.expires_at,
             used_at: row.used_at,
         }))
-    }
-
-    /// Exchanges a code for the first pair of tokens; false when it was exchanged before, or has ended.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn exchange_code(&self, code_hash: &[u8], grant: &Grant, pair: NewPair) -> Result<bool, StoreError> {
-        self.exchange(
-            "UPDATE oauth_codes SET used_at = $2 WHERE code_hash = $1 AND used_at IS NULL AND expires_at > $2",
-            code_hash,
-            grant,
-            pair,
-        )
-        .await
-    }
-
-    /// Exchanges a refresh token for the next pair; false when it was exchanged before, or has ended.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn rotate_tokens(&self, refresh_hash: &[u8], grant: &Grant, pair: NewPair) -> Result<bool, StoreError> {
-        self.exchange(
-            "UPDATE oauth_tokens SET used_at = $2 WHERE token_hash = $1 AND kind = 'refresh' AND used_at IS NULL
-            AND expires_at > $2",
-            refresh_hash,
-            grant,
-            pair,
-        )
-        .await
-    }
-
-    async fn exchange(
-        &self,
-        take: &'static str,
-        hash: &[u8],
-        grant: &Grant,
-        pair: NewPair,
-    ) -> Result<bool, StoreError> {
-        let now = self.now();
-        let mut tx = self.begin().await?;
-        let member = self.locked_member(&mut tx, grant.member.id).await?;
-        let enabled = member.is_some_and(|member| member.disabled_at.is_none());
-        let taken = on!(tx, c => sqlx::query(take).bind(hash).bind(now).execute(c).await.rows())?;
-        let held = on!(tx, c => sqlx::query(
-            "UPDATE oauth_grants SET ends_at = $3 WHERE id = $1 AND revoked_at IS NULL AND ends_at > $2")
-            .bind(grant.id).bind(now).bind(pair.refresh_ends).execute(c).await.rows())?;
-        if !enabled || taken != 1 || held != 1 {
-            return Ok(false);
-        }
-        on!(tx, c => sqlx::query("DELETE FROM oauth_tokens WHERE grant_id = $1 AND expires_at <= $2").bind(grant.id)
-            .bind(now).execute(c).await.rows())?;
-        for (kind, hash, ends) in
-            [(ACCESS, &pair.access_hash, pair.access_ends), (REFRESH, &pair.refresh_hash, pair.refresh_ends)]
-        {
-            on!(tx, c => sqlx::query(
-                "INSERT INTO oauth_tokens (token_hash, grant_id, kind, expires_at) VALUES ($1, $2, $3, $4)")
-                .bind(hash).bind(grant.id).bind(kind).bind(ends).execute(c).await.rows())?;
-        }
-        self.commit(tx).await?;
-        Ok(true)
     }
 
     /// Notes that what a member allows a program is in use.

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use guildhall_types::KnowledgeId;
 use guildhall_types::feature::{IllegalMove, IllegalStage};
 use guildhall_types::knowledge::SimilarItem;
 use guildhall_types::knowledge::cursor::NoCursor;
 use guildhall_types::member::ChangeRefused;
+use guildhall_types::reading::DatabaseTrouble;
+use guildhall_types::{ExecutionId, KnowledgeId};
 
 /// Why the store did not do what it was asked. Nothing was half done.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +113,20 @@ pub enum StoreError {
     Live {
         /// What cannot be done.
         what: &'static str,
+    },
+    /// An agent that was only to look is to become a card.
+    #[error(
+        "this agent was only let look, so that there is no work of it to become a card; let it run again, and let it change files"
+    )]
+    OnlyLooked,
+    /// It is done for a step of a system: nobody else says how it goes on.
+    #[error(
+        "this works for a step of a system, and its execution {execution} alone decides how that goes on; end that execution, and \
+         run the system again"
+    )]
+    OfExecution {
+        /// Which one.
+        execution: ExecutionId,
     },
     /// The dependencies would form a circle, or leave the project.
     #[error("{0}")]
@@ -236,6 +251,11 @@ pub enum StoreError {
 /// What SQLite and PostgreSQL say when the disk is full.
 const FULL: [&str; 2] = ["13", "53100"];
 
+/// What PostgreSQL says when it only stands by, or may only be read.
+const READ_ONLY: &str = "25006";
+/// The same of SQLite, whose further words on it are in the higher bits.
+const SQLITE_READ_ONLY: i64 = 8;
+
 /// What PostgreSQL says when it takes no more, is going away or coming up, or ended a transaction that was idle for long.
 const AWAY: [&str; 6] = ["53300", "57P01", "57P02", "57P03", "25006", "25P03"];
 
@@ -263,6 +283,20 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
+    /// Why nothing can be written, if this is what came of writing something that any database takes.
+    pub fn trouble(&self) -> DatabaseTrouble {
+        let (Self::Full(error) | Self::Away(error) | Self::Database(error)) = self else {
+            return DatabaseTrouble::Away;
+        };
+        let code = error.as_database_error().and_then(|database| database.code()).unwrap_or_default();
+        let sqlite = code.parse().is_ok_and(|code: i64| code & 0xFF == SQLITE_READ_ONLY && code < 25_000);
+        match self {
+            Self::Full(_) => DatabaseTrouble::Full,
+            _ if sqlite || code == READ_ONLY => DatabaseTrouble::ReadOnly,
+            _ => DatabaseTrouble::Away,
+        }
+    }
+
     /// Turns a breach of a unique index into [`StoreError::Taken`].
     pub(crate) fn taken(error: sqlx::Error, what: &'static str) -> Self {
         match &error {

@@ -11,7 +11,7 @@ use guildhall_types::member::MemberRole;
 use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::rights::MemberRight;
 use guildhall_types::system::{
-    Execution, ExecutionState, StepKind, StepState, System, SystemDefinition, SystemStepStatus,
+    Execution, ExecutionState, ExecutionStatus, StepKind, StepState, System, SystemDefinition, SystemStepStatus,
 };
 use guildhall_types::{DateTime, ExecutionId, FeatureId, MemberId, ProjectId, SystemId};
 use serde_json::Value;
@@ -121,6 +121,15 @@ pub struct Advanced<'a> {
     pub note: Option<Note>,
 }
 
+/// A card that a step makes.
+#[derive(Debug, Clone)]
+pub struct CardToMake {
+    /// The card, without what it depends on.
+    pub card: NewFeature,
+    /// The indexes of the cards made before it that it depends on.
+    pub after: Vec<usize>,
+}
+
 /// Which executions.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ExecutionQuery {
@@ -181,6 +190,26 @@ impl StepRow {
             ended_at: self.ended_at,
         })
     }
+}
+
+/// Tells who started an execution that it has come to its end, unless somebody ended it.
+fn tell_starter(tx: &mut Tx, execution: &Execution) {
+    let (kind, text) = match execution.status {
+        ExecutionStatus::Completed => (NotificationKind::ExecutionCompleted, "It came to its end; see what it gave."),
+        ExecutionStatus::Failed => {
+            let why = execution.error.as_deref().unwrap_or("A step of it failed.");
+            (NotificationKind::ExecutionFailed, why)
+        }
+        ExecutionStatus::Pending | ExecutionStatus::Running | ExecutionStatus::Waiting | ExecutionStatus::Cancelled => {
+            return;
+        }
+    };
+    let text = match execution.about.is_empty() {
+        true => text.to_owned(),
+        false => format!("“{}”: {text}", execution.about),
+    };
+    let told = Tell::new(kind, execution.member_id, &execution.name, text).project(execution.project_id);
+    tx.tell(Tell { execution: Some(execution.id), ..told });
 }
 
 /// Whether a person is asked anywhere.
@@ -331,7 +360,10 @@ impl Store {
         if !step.asks.is_empty() {
             self.tell_reviewers(&mut tx, step.id, &step.asks).await?;
         }
-        self.tell_execution(tx, step.id).await.map(Some)
+        let execution = self.recorded(&mut tx, step.id).await?;
+        tell_starter(&mut tx, &execution);
+        self.commit(tx).await?;
+        Ok(Some(execution))
     }
 
     /// Tells everybody who may answer that an execution asks.
@@ -375,22 +407,22 @@ impl Store {
         Ok(())
     }
 
-    /// Makes the cards of a step, once: they and the note that they are made commit together. Nothing when somebody else
-    /// brought the execution forward in between, or made them.
+    /// Makes the cards of a step, once: they, what they depend on, and the note that they are made commit together. Nothing when
+    /// somebody else brought the execution forward in between, or made them.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the project is gone.
+    /// [`StoreError::NotFound`] when the project is gone; [`StoreError::BadDependency`] on a card that is not made before.
     pub async fn make_cards(
         &self,
         id: ExecutionId,
         revision: i64,
         key: &str,
-        cards: Vec<NewFeature>,
+        cards: Vec<CardToMake>,
     ) -> Result<Option<Execution>, StoreError> {
         let mut tx = self.begin().await?;
         // The project before the execution, as whoever archives it does.
         if let Some(card) = cards.first() {
-            self.locked_project(&mut tx, card.project_id).await?;
+            self.locked_project(&mut tx, card.card.project_id).await?;
         }
         let done = on!(tx, c => sqlx::query(
             "UPDATE executions SET revision = revision + 1, updated_at = $3 WHERE id = $1 AND revision = $2 AND ended_at IS NULL")
@@ -398,9 +430,13 @@ impl Store {
         if done == 0 {
             return Ok(None);
         }
-        let mut made = Vec::new();
-        for card in cards {
-            let card = self.create_feature_in(&mut tx, card).await?.card;
+        let (mut made, mut ids) = (Vec::new(), Vec::new());
+        for CardToMake { card, after } in cards {
+            let dependencies: Option<Vec<FeatureId>> = after.iter().map(|at| ids.get(*at).copied()).collect();
+            let dependencies =
+                dependencies.ok_or(StoreError::BadDependency("a card comes after those that are made before it"))?;
+            let card = self.create_feature_in(&mut tx, NewFeature { dependencies, ..card }).await?.card;
+            ids.push(card.id);
             made.push(serde_json::json!({ "id": card.id, "number": card.number, "title": card.title }));
         }
         let done = on!(tx, c => sqlx::query(
@@ -413,10 +449,16 @@ impl Store {
     }
 
     async fn tell_execution(&self, mut tx: Tx, id: ExecutionId) -> Result<Execution, StoreError> {
+        let execution = self.recorded(&mut tx, id).await?;
+        self.commit(tx).await?;
+        Ok(execution)
+    }
+
+    /// Records how an execution stands by now.
+    async fn recorded(&self, tx: &mut Tx, id: ExecutionId) -> Result<Execution, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM executions e WHERE e.id = $1");
         let execution: Execution = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(c).await)?;
-        self.record(&mut tx, &Happening::ExecutionUpdated { execution: execution.clone() }).await?;
-        self.commit(tx).await?;
+        self.record(tx, &Happening::ExecutionUpdated { execution: execution.clone() }).await?;
         Ok(execution)
     }
 }

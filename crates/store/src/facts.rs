@@ -3,6 +3,7 @@
 use guildhall_types::DateTime;
 
 use crate::db::Db;
+use crate::patience::Patient;
 use crate::{Store, StoreError};
 
 /// What every program of ours calls itself in PostgreSQL's list of connections begins with this.
@@ -44,6 +45,7 @@ impl Store {
                 Ok(Facts { version, server: None })
             }
             Db::Postgres(pool) => {
+                let pool = Patient(pool);
                 let (version, number, encoding): (String, i32, String) = sqlx::query_as(
                     "SELECT current_setting('server_version'), current_setting('server_version_num')::int, \
                      current_setting('server_encoding')",

@@ -1,14 +1,17 @@
-//! Features: writing, changing and listing cards. What moves them stands in `runs` and `leases`.
+//! Features: writing and changing cards. What moves them stands in `runs` and `leases`.
 
-use std::collections::{HashMap, HashSet};
+mod list;
+
+use std::collections::HashSet;
 
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::{Feature, FeatureCard, FeatureKind, FeatureStatus, Move, PlanningMode, ThinkingLevel};
+use guildhall_types::feature_text::TextDeed;
 use guildhall_types::member::ChangeRefused;
-use guildhall_types::run::RunStatus;
 use guildhall_types::{AgentId, FeatureId, MemberId, ProjectId, plan};
-use sqlx::{Database, QueryBuilder};
+
+pub use list::{FeatureQuery, Page};
 
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
@@ -17,8 +20,9 @@ pub(crate) const CARD: &str = "id, project_id, kind, number, title, category, pr
     files_changed, lines_added, lines_removed, cost_micros, merge_commit, version, created_by, created_at, updated_at, \
     started_at, finished_at, (SELECT r.member_id FROM runs r WHERE r.id = features.run_id) AS started_by";
 
-/// Cards on one page of a list at most.
-const PAGE: i64 = 500;
+/// What a card has beside what lists show.
+const TEXTS: &str = "description, summary, execution_id";
+
 /// Cards that one card may depend on at most.
 const DEPENDENCIES: usize = 50;
 
@@ -65,6 +69,10 @@ pub struct FeaturePatch {
     pub dependencies: Option<Vec<FeatureId>>,
     /// Whose run alone may be under way where the budget changes; anybody's when absent.
     pub budget_of: Option<MemberId>,
+    /// How title and description came to be what they are to be; edited when absent.
+    pub deed: Option<TextDeed>,
+    /// The number of the former text that is taken back.
+    pub restored: Option<i64>,
 }
 
 impl FeaturePatch {
@@ -94,28 +102,6 @@ fn note(action: AuditAction, card: &FeatureCard) -> Note {
     note.with("number", card.number).with("project", card.project_id)
 }
 
-/// Which cards of a project.
-#[derive(Debug, Clone, Default)]
-pub struct FeatureQuery {
-    /// Only in these statuses; empty means any.
-    pub status: Vec<FeatureStatus>,
-    /// Only with this text in title or description, or with this number.
-    pub text: Option<String>,
-    /// After the card where the last page ended.
-    pub after: Option<String>,
-    /// At most so many; 500 are the most.
-    pub limit: i64,
-}
-
-/// One page of a list.
-#[derive(Debug, Clone)]
-pub struct Page<T> {
-    /// The items.
-    pub items: Vec<T>,
-    /// Where the next page begins, if there is one.
-    pub next: Option<String>,
-}
-
 impl Store {
     /// Writes a card at the end of the backlog.
     ///
@@ -130,9 +116,18 @@ impl Store {
 
     /// The same, in a transaction that does more.
     pub(crate) async fn create_feature_in(&self, tx: &mut Tx, new: NewFeature) -> Result<Feature, StoreError> {
+        self.create_feature_as(tx, FeatureId::new(), new).await
+    }
+
+    /// The same, under this id.
+    pub(crate) async fn create_feature_as(
+        &self,
+        tx: &mut Tx,
+        id: FeatureId,
+        new: NewFeature,
+    ) -> Result<Feature, StoreError> {
         can_be_approved(new.planning_mode, new.require_plan_approval)?;
         let now = self.now();
-        let id = FeatureId::new();
         let number: Option<(i64,)> = on!(tx, c => sqlx::query_as(
             "UPDATE projects SET next_number = next_number + 1 WHERE id = $1 AND archived_at IS NULL RETURNING next_number - 1")
             .bind(new.project_id).fetch_optional(c).await)?;
@@ -194,6 +189,7 @@ impl Store {
             self.set_dependencies(&mut tx, id, old.card.project_id, dependencies).await?;
         }
         let changed = patch.names();
+        let (title, description) = self.keep_text(&mut tx, &old, &patch).await?;
         let card = old.card;
         let planning_mode = patch.planning_mode.unwrap_or(card.planning_mode);
         let require_plan_approval = patch.require_plan_approval.unwrap_or(card.require_plan_approval);
@@ -202,8 +198,7 @@ impl Store {
             "UPDATE features SET title = $2, description = $3, category = $4, priority = $5, position = $6, model = $7,
                thinking_level = $8, planning_mode = $9, require_plan_approval = $10, skip_verification = $11,
                needs_approval = $12, branch = $13, version = version + 1, updated_at = $14, budget_micros = $15, agent_id = $16 WHERE id = $1")
-            .bind(id).bind(crate::clean(&patch.title.unwrap_or(card.title)))
-            .bind(crate::clean(&patch.description.unwrap_or(old.description)))
+            .bind(id).bind(title).bind(description)
             .bind(crate::clean(&patch.category.unwrap_or(card.category)))
             .bind(patch.priority.unwrap_or(card.priority)).bind(patch.position.unwrap_or(card.position))
             .bind(patch.model.unwrap_or(card.model)).bind(patch.thinking_level.unwrap_or(card.thinking_level))
@@ -218,26 +213,32 @@ impl Store {
         }
         // Cards change places all the time; that is no edit.
         if !changed.is_empty() {
-            tx.note(note(AuditAction::ChangeFeature, &feature.card).with("changed", changed.join(", ")));
+            let note = note(AuditAction::ChangeFeature, &feature.card).with("changed", changed.join(", "));
+            tx.note(match patch.restored {
+                Some(number) => note.with("restored", number),
+                None => note,
+            });
         }
         self.commit(tx).await?;
         Ok(feature)
     }
 
-    /// Refuses to change what the run of a card may cost, where that is under way with the key of another than `of`, or would go
-    /// on with it at a word of anybody.
+    /// Refuses to change what a card may cost where another than `of` would pay: its run is under way with their key, or goes on
+    /// with it at a word of anybody or with their auto mode; or that would begin the card, which they wrote.
     async fn may_spend_otherwise(
         &self,
         tx: &mut Tx,
         card: &FeatureCard,
         of: Option<MemberId>,
     ) -> Result<(), StoreError> {
-        let (Some(of), Some(run)) = (of, card.run_id) else { return Ok(()) };
-        let goes_on = [RunStatus::Queued, RunStatus::Running, RunStatus::Waiting];
-        match self.run_in(tx, run).await?.is_some_and(|run| goes_on.contains(&run.status) && run.member_id != of) {
-            true => Err(ChangeRefused::OthersBudget.into()),
-            false => Ok(()),
-        }
+        let Some(of) = of else { return Ok(()) };
+        let (others,): (bool,) = on!(tx, c => sqlx::query_as(
+            "SELECT EXISTS (SELECT 1 FROM runs WHERE id = $1 AND member_id <> $2
+                 AND (status IN ('queued', 'running', 'waiting') OR (status = 'stopped' AND halted)))
+               OR ($3 = 'backlog' AND EXISTS (SELECT 1 FROM auto_orders
+                 WHERE project_id = $4 AND member_id = $5 AND member_id <> $2 AND state <> 'off'))")
+            .bind(card.run_id).bind(of).bind(card.status).bind(card.project_id).bind(card.created_by).fetch_one(c).await)?;
+        if others { Err(ChangeRefused::OthersBudget.into()) } else { Ok(()) }
     }
 
     /// Takes a card off the board. It stays in the database, and its work on its refs; its worktree goes. Cards that depend on
@@ -257,6 +258,7 @@ impl Store {
         on!(tx, c => sqlx::query("DELETE FROM feature_dependencies WHERE feature_id = $1").bind(id).execute(c).await.rows())?;
         let merged = feature.card.status == FeatureStatus::Completed;
         let freed = if merged { self.free_dependents(&mut tx, id).await? } else { Vec::new() };
+        self.forget_texts(&mut tx, id).await?;
         on!(tx, c => sqlx::query("UPDATE features SET deleted_at = $2 WHERE id = $1").bind(id).bind(self.now())
             .execute(c).await.rows())?;
         self.close_runs(&mut tx, id).await?;
@@ -285,7 +287,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn feature(&self, id: FeatureId) -> Result<Option<Feature>, StoreError> {
-        let sql = format!("SELECT {CARD}, description, summary FROM features WHERE id = $1 AND deleted_at IS NULL");
+        let sql = format!("SELECT {CARD}, {TEXTS} FROM features WHERE id = $1 AND deleted_at IS NULL");
         let feature: Option<Feature> =
             read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
         let Some(mut feature) = feature else { return Ok(None) };
@@ -309,35 +311,6 @@ impl Store {
         }
     }
 
-    /// A page of a project's cards in the board's order.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn features(&self, project: ProjectId, query: &FeatureQuery) -> Result<Page<FeatureCard>, StoreError> {
-        let limit = query.limit.clamp(1, PAGE);
-        let mut items: Vec<FeatureCard> =
-            read!(self, c => list(project, query, limit).build_query_as().fetch_all(c).await)?;
-        let next = (items.len() as i64 > limit).then(|| {
-            items.truncate(limit as usize);
-            items.last().map(|card| format!("{}_{}", card.position, card.id)).unwrap_or_default()
-        });
-        if let (Some(first), Some(last)) = (items.first(), items.last()) {
-            let (from, to) = (first.position, last.position);
-            let rows: Vec<(FeatureId, FeatureId)> = read!(self, c => sqlx::query_as(
-                "SELECT d.feature_id, d.depends_on FROM feature_dependencies d JOIN features f ON f.id = d.feature_id
-                 WHERE f.project_id = $1 AND f.position BETWEEN $2 AND $3 ORDER BY d.depends_on")
-                .bind(project).bind(from).bind(to).fetch_all(c).await)?;
-            let mut of: HashMap<FeatureId, Vec<FeatureId>> = HashMap::new();
-            for (feature, depends_on) in rows {
-                of.entry(feature).or_default().push(depends_on);
-            }
-            for card in &mut items {
-                card.dependencies = of.remove(&card.id).unwrap_or_default();
-            }
-        }
-        Ok(Page { items, next })
-    }
-
     /// The card, locked until the transaction ends.
     pub(crate) async fn locked_feature(&self, tx: &mut Tx, id: FeatureId) -> Result<Feature, StoreError> {
         on!(tx, c => sqlx::query("UPDATE features SET version = version WHERE id = $1 AND deleted_at IS NULL").bind(id)
@@ -359,7 +332,7 @@ impl Store {
     }
 
     pub(crate) async fn feature_in(&self, tx: &mut Tx, id: FeatureId) -> Result<Option<Feature>, StoreError> {
-        let sql = format!("SELECT {CARD}, description, summary FROM features WHERE id = $1 AND deleted_at IS NULL");
+        let sql = format!("SELECT {CARD}, {TEXTS} FROM features WHERE id = $1 AND deleted_at IS NULL");
         let feature: Option<Feature> =
             on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
         let Some(mut feature) = feature else { return Ok(None) };
@@ -432,47 +405,4 @@ fn can_be_approved(mode: PlanningMode, required: bool) -> Result<(), StoreError>
         true => Err(StoreError::NothingToApprove),
         false => Ok(()),
     }
-}
-
-/// The query of a page: one card more than the page holds, to know whether there is a next one.
-fn list<DB: Database>(project: ProjectId, query: &FeatureQuery, limit: i64) -> QueryBuilder<DB>
-where
-    for<'q> ProjectId: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
-    for<'q> FeatureId: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
-    for<'q> FeatureStatus: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
-    for<'q> String: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
-    for<'q> i64: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
-    for<'q> f64: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
-{
-    let mut sql = QueryBuilder::new(format!(
-        "SELECT {CARD} FROM features WHERE deleted_at IS NULL AND kind = 'card' AND project_id = "
-    ));
-    sql.push_bind(project);
-    if !query.status.is_empty() {
-        sql.push(" AND status IN (");
-        let mut list = sql.separated(", ");
-        for status in &query.status {
-            list.push_bind(*status);
-        }
-        sql.push(")");
-    }
-    if let Some(text) = query.text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        let plain = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        let like = format!("%{plain}%");
-        sql.push(" AND (lower(title) LIKE ").push_bind(like.clone()).push(" ESCAPE '\\' OR lower(description) LIKE ");
-        sql.push_bind(like).push(" ESCAPE '\\'");
-        if let Ok(number) = text.trim_start_matches('#').parse::<i64>() {
-            sql.push(" OR number = ").push_bind(number);
-        }
-        sql.push(")");
-    }
-    let after = query.after.as_deref().and_then(|cursor| {
-        let (position, id) = cursor.split_once('_')?;
-        Some((position.parse::<f64>().ok()?, id.parse::<FeatureId>().ok()?))
-    });
-    if let Some((position, id)) = after {
-        sql.push(" AND (position, id) > (").push_bind(position).push(", ").push_bind(id).push(")");
-    }
-    sql.push(" ORDER BY position, id LIMIT ").push_bind(limit + 1);
-    sql
 }

@@ -12,6 +12,7 @@ use guildhall_types::project::Project;
 use guildhall_types::run::{Run, RunStatus};
 use guildhall_types::{DateTime, NodeId, RunId};
 
+use crate::patience::Patient;
 use crate::{Rows, Store, StoreError, Tx, on};
 
 pub use after::{Counts, Word};
@@ -70,7 +71,8 @@ impl Store {
         match &mut tx.inner {
             crate::db::Inner::Sqlite(..) => Ok(self.now()),
             crate::db::Inner::Postgres(t) => {
-                let (now,): (DateTime,) = sqlx::query_as("SELECT clock_timestamp()").fetch_one(&mut **t).await?;
+                let (now,): (DateTime,) =
+                    sqlx::query_as("SELECT clock_timestamp()").fetch_one(&mut Patient(&mut **t)).await?;
                 Ok(now)
             }
         }

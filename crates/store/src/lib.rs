@@ -24,10 +24,12 @@ mod events;
 mod executions;
 mod factors;
 mod facts;
+mod feature_texts;
 mod features;
 mod foundations;
 mod guides;
 mod identities;
+mod imports;
 mod invitations;
 mod keys;
 mod knowledge;
@@ -41,10 +43,12 @@ mod network;
 mod notifications;
 mod orders;
 mod passkeys;
+mod patience;
 mod plans;
 mod prices;
 mod project_secrets;
 mod projects;
+mod remotes;
 mod reports;
 mod resets;
 mod runs;
@@ -75,7 +79,7 @@ use tokio::sync::{Notify, watch};
 
 pub use agents::{AgentPatch, AgentQuery, NewAgent};
 pub use alerts::{AlertQuery, NewAlert, THRESHOLDS};
-pub use asides::{ChatQuery, NewAside};
+pub use asides::{AsideQuery, NewAside};
 pub use attachments::NewFile;
 pub use attempts::TryLimit;
 pub use audit::{AuditQuery, Broken, Verdict};
@@ -88,7 +92,7 @@ pub use credentials::{KeptKey, NewCredential, NewTeamCredential, credential_iden
 pub use db::Backend;
 pub use error::StoreError;
 pub use executions::{
-    Advanced, ExecutionQuery, ExecutionRecord, NewExecution, OPEN as OPEN_EXECUTIONS, TaskWork, Texts,
+    Advanced, CardToMake, ExecutionQuery, ExecutionRecord, NewExecution, OPEN as OPEN_EXECUTIONS, TaskWork, Texts,
 };
 pub use factors::{SecondProof, Totp, totp_identity};
 pub use facts::{Facts, ServerFacts};
@@ -96,12 +100,13 @@ pub use features::{FeaturePatch, FeatureQuery, NewFeature, Page};
 pub use foundations::Foundation;
 pub use guides::{Asked, Traces};
 pub use identities::{NewIdentity, Unlinked};
+pub use imports::BroughtCard;
 pub use invitations::NewInvitation;
 pub use keys::{KnownKey, Rewrapped, WrappedKey};
 pub use knowledge::{Applied, Judged, KnowledgeFilter, NewKnowledge};
 pub use leases::{Claimed, Counts, Ending, Finished, Lease, Word};
 pub use mails::{ClaimedMail, MailEnd, NewMail, mail_identity};
-pub use mcp_servers::{McpLook, McpSecrets, McpServerPatch, NewMcpServer, SeenTool, mcp_identity};
+pub use mcp_servers::{McpLook, McpSecrets, McpServerPatch, McpServersOf, NewMcpServer, SeenTool, mcp_identity};
 pub use members::{Changed, NewMember};
 pub use merges::{DueMerge, InHand};
 pub use network::Refusal;
@@ -110,6 +115,7 @@ pub use orders::{CardFacts, Chosen, Evening, Foretold, Night, OrderChange, Queue
 pub use passkeys::{KeptPasskey, NewPasskey};
 pub use project_secrets::{KeptProjectSecret, NewProjectSecret, PutSecret, project_secret_identity};
 pub use projects::{NewProject, ProjectPatch, ProjectSummary, project_source_identity};
+pub use remotes::{DueRemote, Looked, NewRemote, RemoteLogin, project_remote_identity};
 pub use reports::{NewReport, UntoldRun};
 pub use resets::NewReset;
 pub use runs::NewRun;
@@ -259,15 +265,6 @@ impl Store {
             }
             Db::Postgres(pool) => (pool.size(), pool.num_idle()),
         }
-    }
-
-    /// Waits for a turn to write, and gives it back. Shows how long the database makes writers wait.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn take_turn(&self) -> Result<(), StoreError> {
-        drop(self.begin_light().await?);
-        Ok(())
     }
 
     /// Shows the number of the latest event that this process committed, as soon as it is committed. Events of other

@@ -1,6 +1,8 @@
-//! MCP servers of projects, and the tools that they offer: as they are now, and as a member approved them.
+//! MCP servers of projects and of the whole team, and the tools that they offer: as they are now, and as a member approved them.
 
 mod list;
+
+pub use list::McpServersOf;
 
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
@@ -40,8 +42,8 @@ pub enum McpSecrets {
 pub struct NewMcpServer {
     /// Its id.
     pub id: McpServerId,
-    /// Its project.
-    pub project: ProjectId,
+    /// Its project; nothing where it is the whole team's.
+    pub project: Option<ProjectId>,
     /// What it is called.
     pub name: String,
     /// How it is reached.
@@ -90,8 +92,8 @@ pub struct SeenTool {
 /// How a server's tools came to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum McpLook {
-    /// A member tried the server; this came of it.
-    Test(McpTest),
+    /// A member tried the server, in this project's sandbox if in one; this came of it.
+    Test(McpTest, Option<ProjectId>),
     /// An agent's run uses it, and it is at the same place for all.
     Run,
     /// The same, where it is a program in the worktree of that run: what it says there holds there.
@@ -145,19 +147,26 @@ impl Store {
         Ok(Some(McpServer { tools: rows.into_iter().map(Into::into).collect(), ..server }))
     }
 
-    /// Adds an MCP server to a project.
+    /// Adds an MCP server to a project, or to the whole team.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Taken`], [`StoreError::TooMany`], [`StoreError::KeyMoved`].
     pub async fn create_mcp_server(&self, new: NewMcpServer) -> Result<McpServer, StoreError> {
         let mut tx = self.begin().await?;
         // The project's row is what those who add to it wait for, so that there are not too many.
-        let there = on!(tx, c => sqlx::query("UPDATE projects SET name = name WHERE id = $1 AND archived_at IS NULL")
-            .bind(new.project).execute(c).await.rows())?;
-        if there != 1 {
-            return Err(StoreError::NotFound { what: "project" });
+        match new.project {
+            Some(project) => {
+                let there = on!(tx, c => sqlx::query(
+                    "UPDATE projects SET name = name WHERE id = $1 AND archived_at IS NULL")
+                    .bind(project).execute(c).await.rows())?;
+                if there != 1 {
+                    return Err(StoreError::NotFound { what: "project" });
+                }
+            }
+            None => self.one_at_a_time(&mut tx).await?,
         }
-        let (count,): (i64,) = on!(tx, c => sqlx::query_as("SELECT count(*) FROM mcp_servers WHERE project_id = $1")
+        let (count,): (i64,) = on!(tx, c => sqlx::query_as(
+            "SELECT count(*) FROM mcp_servers WHERE project_id IS NOT DISTINCT FROM $1")
             .bind(new.project).fetch_one(c).await)?;
         if count >= SERVERS {
             return Err(StoreError::TooMany { what: "MCP servers", most: SERVERS });
@@ -171,7 +180,7 @@ impl Store {
         let server: McpServer = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(new.id).bind(new.project)
             .bind(&new.name).bind(Json(&new.transport)).bind(Json(&new.values)).bind(true).bind(false)
             .bind(new.timeout_seconds).bind(new.by).bind(self.now()).fetch_one(c).await)
-        .map_err(|error| StoreError::taken(error, "name of an MCP server in this project"))?;
+        .map_err(|error| StoreError::taken(error, name_in(new.project)))?;
         self.tell_of_mcp_server(&mut tx, &server).await?;
         tx.note(note(AuditAction::CreateMcpServer, &server).with("reached", reached(&server.transport)));
         self.commit(tx).await?;
@@ -197,7 +206,7 @@ impl Store {
         let server: Option<McpServer> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id)
             .bind(patch.name.as_deref()).bind(patch.transport.as_ref().map(Json)).bind(patch.values.as_ref().map(Json))
             .bind(patch.enabled).bind(patch.trusted).bind(patch.timeout_seconds).bind(self.now()).fetch_optional(c).await)
-        .map_err(|error| StoreError::taken(error, "name of an MCP server in this project"))?;
+        .map_err(|error| StoreError::taken(error, name_in(before.project_id)))?;
         let server = server.ok_or(StoreError::NotFound { what: "MCP server" })?;
         self.put_mcp_secrets(&mut tx, id, &patch.secrets).await?;
         self.tell_of_mcp_server(&mut tx, &server).await?;
@@ -215,7 +224,7 @@ impl Store {
         self.mcp_server(id).await?.ok_or(StoreError::NotFound { what: "MCP server" })
     }
 
-    /// Takes an MCP server out of its project, with its tools and secrets.
+    /// Takes an MCP server out of its project or the team, with its tools and secrets.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
@@ -233,7 +242,7 @@ impl Store {
 
     /// Writes down what a server offers now; nothing when a test did not get so far. What it offers no more is gone, but what
     /// was approved of it stays known. When a run finds tools that are new, or other than they were last seen, whoever
-    /// added the server is told, once for each such change. Of a program in a run's worktree nothing is written down, so that
+    /// added the server is told, of one of the team's all admins are, once for each such change. Of a program in a run's worktree nothing is written down, so that
     /// what one agent makes of it is nobody else's; they are told of it each time. `from` is the server that was looked
     /// at: of one that is reached otherwise by now, nothing is written down.
     ///
@@ -252,7 +261,7 @@ impl Store {
             return Err(StoreError::McpServerMoved);
         }
         let mut news = Vec::new();
-        let mut changed = matches!(look, McpLook::Test(_));
+        let mut changed = matches!(look, McpLook::Test(..));
         let written = look != McpLook::Worktree;
         if let Some(tools) = tools {
             let before: Vec<ToolRow> = self.mcp_rows(&mut tx, id).await?;
@@ -292,7 +301,7 @@ impl Store {
             }
         }
         match look {
-            McpLook::Test(test) => {
+            McpLook::Test(test, place) => {
                 let test = McpTest {
                     problem: test.problem.as_deref().map(crate::clean),
                     stderr: test.stderr.as_deref().map(crate::clean),
@@ -304,7 +313,11 @@ impl Store {
                 on!(tx, c => sqlx::query("UPDATE mcp_servers SET test = $2 WHERE id = $1").bind(id).bind(Json(&test))
                     .execute(c).await.rows())?;
                 let good = test.problem.is_none();
-                tx.note(note(AuditAction::TestMcpServer, &server).with("good", good).with("tools", test.tools));
+                let noted = note(AuditAction::TestMcpServer, &server).with("good", good).with("tools", test.tools);
+                tx.note(match place.filter(|_| server.project_id.is_none()) {
+                    Some(project) => noted.with("project", project),
+                    None => noted,
+                });
             }
             McpLook::Run | McpLook::Worktree if !news.is_empty() => {
                 let mut named: Vec<&str> = news.iter().take(NAMED).copied().collect();
@@ -312,20 +325,26 @@ impl Store {
                     named.push("…");
                 }
                 let named = crate::clean(&named.join(", "));
+                let settings = server.settings();
                 let text = match written {
                     true => format!(
                         "It describes tools otherwise than a member approved, or has new ones: {named}. Agents do not get them until \
-                         somebody has looked at them in the project's settings."
+                         somebody has looked at them in {settings}."
                     ),
                     false => format!(
                         "In the worktree of a run it describes tools otherwise than a member approved, or has new ones: {named}. That \
-                         run does without them. If they are to stay so, try the server in the project's settings, and look at them."
+                         run does without them. If they are to stay so, try the server in {settings}, and look at them."
                     ),
                 };
                 changed = true;
                 let subject = format!("MCP server {}", server.name);
                 let tell = Tell::new(NotificationKind::McpToolsChanged, server.created_by, subject, text);
-                tx.tell(tell.project(server.project_id));
+                let tell = match server.project_id {
+                    Some(project) => tell.project(project),
+                    // Those who may look at them.
+                    None => Tell { members: self.admins(&mut tx).await?, ..tell },
+                };
+                tx.tell(tell);
             }
             McpLook::Run | McpLook::Worktree => {}
         }
@@ -418,10 +437,19 @@ impl Store {
 }
 
 fn note(action: AuditAction, server: &McpServer) -> Note {
-    Note::new(action)
-        .on(AuditObject::McpServer, server.id)
-        .with("name", &server.name)
-        .with("project", server.project_id)
+    let note = Note::new(action).on(AuditObject::McpServer, server.id).with("name", &server.name);
+    match server.project_id {
+        Some(project) => note.with("project", project),
+        None => note,
+    }
+}
+
+/// What is in use already where two servers would be called the same.
+const fn name_in(project: Option<ProjectId>) -> &'static str {
+    match project {
+        Some(_) => "name of an MCP server in this project",
+        None => "name of an MCP server of the team",
+    }
 }
 
 /// What is reached, for the audit.

@@ -5,7 +5,7 @@ mod halted;
 mod night;
 mod wishes;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::auto::{self, AtClose, AutoOrder, OrderFailure, OrderState};
@@ -46,6 +46,8 @@ pub enum Chosen {
     Nothing,
     /// This one would, but nobody has said yet how, or why it cannot.
     Unknown {
+        /// Its project.
+        project: ProjectId,
         /// Whose order takes it.
         member: MemberId,
         /// The card.
@@ -282,13 +284,27 @@ impl Store {
         limits: &Limits,
         ready: &HashMap<FeatureId, Ready>,
     ) -> Result<Chosen, StoreError> {
+        self.start_by_order_beside(limits, ready, &HashSet::new()).await
+    }
+
+    /// The same without the orders that are passed over for a while.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn start_by_order_beside(
+        &self,
+        limits: &Limits,
+        ready: &HashMap<FeatureId, Ready>,
+        passed: &HashSet<(ProjectId, MemberId)>,
+    ) -> Result<Chosen, StoreError> {
         let choose = |night: &Night| {
-            let (orders, live) = (night.open_orders(self.now()), night.live(self.now()));
+            let (mut orders, live) = (night.open_orders(self.now()), night.live(self.now()));
+            orders.retain(|order| !passed.contains(&(order.project, order.member)));
             let mut cards = night.cards.clone();
             let lacks = |card: &auto::Card| matches!(ready.get(&card.feature), Some(Ready::Lacks));
             cards.iter_mut().for_each(|card| card.hindered = lacks(card).then(String::new));
             let next = auto::next_start(&orders, &cards, &live, &night.held, limits);
-            next.map(|card| (card.member, card.feature, card.run))
+            next.map(|card| ((card.project, card.member), card.feature, card.run))
         };
         // Looked at first without a lock: mostly there is nothing to do.
         let night = self.night().await?;
@@ -302,13 +318,13 @@ impl Store {
         night.used_up = used_up;
         let resting = night.to_rest(self.now());
         for (run, until) in &resting {
-            on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = NULL, parked_for = NULL WHERE id = $1 AND status = 'queued'")
+            on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = NULL, parked_for = NULL, out_since = NULL WHERE id = $1 AND status = 'queued'")
                 .bind(run).bind(until).execute(c).await.rows())?;
             self.begin_span(&mut tx, *run, SpanKind::Window).await?;
         }
-        let chosen = match choose(&night).map(|(member, feature, run)| (member, feature, run, ready.get(&feature))) {
+        let chosen = match choose(&night).map(|(whose, feature, run)| (whose, feature, run, ready.get(&feature))) {
             None => Chosen::Nothing,
-            Some((member, feature, Some(run), Some(Ready::GoesOn))) => {
+            Some(((_, member), feature, Some(run), Some(Ready::GoesOn))) => {
                 self.runner(&mut tx, member).await?;
                 if !self.go_on(&mut tx, feature, run).await? {
                     return Ok(Chosen::Nothing);
@@ -316,13 +332,15 @@ impl Store {
                 self.tell_both(tx, feature, run).await?;
                 return Ok(Chosen::Started(feature));
             }
-            Some((member, feature, None, Some(Ready::Begins(new)))) => {
+            Some(((_, member), feature, None, Some(Ready::Begins(new)))) => {
                 self.runner(&mut tx, member).await?;
                 let run = self.start_in(&mut tx, feature, member, (**new).clone(), true).await?;
                 self.tell_both(tx, feature, run).await?;
                 return Ok(Chosen::Started(feature));
             }
-            Some((member, feature, run, _)) => Chosen::Unknown { member, feature, stopped: run.is_some() },
+            Some(((project, member), feature, run, _)) => {
+                Chosen::Unknown { project, member, feature, stopped: run.is_some() }
+            }
         };
         if !resting.is_empty() {
             for (id, _) in resting {

@@ -11,7 +11,8 @@ use guildhall_types::project::{Project, ProjectSettings, ProjectSource, ProjectS
 use guildhall_types::{MemberId, ProjectId};
 use sqlx::types::Json;
 
-use crate::{Backend, SealedSecret, Store, StoreError, Tx, on, read};
+use crate::remotes::project_remote_identity;
+use crate::{Backend, Rows, SealedSecret, Store, StoreError, Tx, on, read};
 
 pub(crate) const COLUMNS: &str =
     "id, name, source, status, error, default_branch, settings, created_by, created_at, updated_at";
@@ -222,6 +223,17 @@ impl Store {
         project.ok_or(StoreError::NotFound { what: "project" })
     }
 
+    /// Tells everybody that somebody changed a project's repository.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the project is gone.
+    pub async fn project_pushed(&self, id: ProjectId) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let project = self.locked_project(&mut tx, id).await?;
+        self.record(&mut tx, &Happening::ProjectUpdated { project }).await?;
+        self.commit(tx).await
+    }
+
     /// Takes a project off the page. Its cards and its repository stay where they are. No execution and nobody's auto
     /// mode goes on in it, and whoever had that on is told.
     ///
@@ -242,6 +254,8 @@ impl Store {
             .bind(id).bind(self.now()).fetch_optional(c).await)?;
         let (name,) = archived.ok_or(StoreError::NotFound { what: "project" })?;
         self.delete_secret(&mut tx, &project_source_identity(id)).await?;
+        self.delete_secret(&mut tx, &project_remote_identity(id)).await?;
+        on!(tx, c => sqlx::query("DELETE FROM project_remotes WHERE project_id = $1").bind(id).execute(c).await.rows())?;
         let orders = self.switch_off_orders_in(&mut tx, id).await?;
         self.tell_ended(&mut tx, &ended).await?;
         self.tell_orders(&mut tx, &orders).await?;
@@ -262,6 +276,15 @@ impl Store {
     pub async fn project(&self, id: ProjectId) -> Result<Option<Project>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM projects WHERE id = $1 AND archived_at IS NULL");
         Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?)
+    }
+
+    /// The project of this name, in capitals or not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn project_named(&self, name: &str) -> Result<Option<Project>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM projects WHERE lower(name) = lower($1) AND archived_at IS NULL");
+        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(name).fetch_optional(c).await)?)
     }
 
     /// The projects whose repository is still to be made: after a restart, somebody must go on with them.

@@ -11,7 +11,7 @@ use guildhall_types::{FeatureId, MemberId, ProjectId, RunId};
 use sqlx::types::Json;
 
 use crate::members::may_run;
-use crate::{NewFile, Rows, Store, StoreError, Tx, on, read};
+use crate::{Backend, NewFile, Rows, Store, StoreError, Tx, on, read};
 
 pub(crate) const COLUMNS: &str = "id, feature_id, project_id, member_id, status, intent, auto, repairs, returns, attempt, \
     lease_owner, lease_until, \
@@ -34,6 +34,19 @@ pub struct NewRun {
 pub(crate) fn note(action: AuditAction, feature: FeatureId, run: RunId) -> Note {
     Note::new(action).on(AuditObject::Feature, feature).with("run", run)
 }
+
+/// Refuses what is done for a step of a system: its execution would stop it again, or would go on from work that was changed
+/// after somebody looked at it.
+pub(crate) const fn of_nobody_else(feature: &Feature) -> Result<(), StoreError> {
+    match feature.execution_id {
+        Some(execution) => Err(StoreError::OfExecution { execution }),
+        None => Ok(()),
+    }
+}
+
+/// Whether a branch is that of another card's run whose work is not over.
+const BRANCH_OF_ANOTHER: &str = "SELECT EXISTS (SELECT 1 FROM runs
+    WHERE project_id = $1 AND branch = $2 AND feature_id <> $3 AND status <> 'closed')";
 
 impl Store {
     /// Starts a card: a new run from nothing. An earlier run of the card is closed; its work stays on its refs. While cards
@@ -77,6 +90,17 @@ impl Store {
         let feature = self.locked_feature(tx, id).await?;
         self.held_project(tx, feature.card.project_id).await?;
         self.move_feature(tx, &feature, Move::Start).await?;
+        if self.backend() == Backend::Postgres {
+            // Of two starts at once of cards that name one branch, the second sees the first.
+            on!(tx, c => sqlx::query("SELECT pg_advisory_xact_lock(4302, hashtext($1))")
+                .bind(format!("{} {}", feature.card.project_id, new.branch)).execute(c).await.rows())?;
+        }
+        // A branch comes to be when its run is claimed: until then git does not know of it.
+        let (taken,): (bool,) = on!(tx, c => sqlx::query_as(BRANCH_OF_ANOTHER)
+            .bind(feature.card.project_id).bind(&new.branch).bind(id).fetch_one(c).await)?;
+        if taken {
+            return Err(StoreError::Taken { what: "the branch that the card names" });
+        }
         self.close_runs(tx, id).await?;
         let run = RunId::new();
         on!(tx, c => sqlx::query(
@@ -100,6 +124,27 @@ impl Store {
         Ok(run)
     }
 
+    /// Whether a branch is that of another card's run whose work is not over, be it begun or not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn branch_of_another(&self, project: ProjectId, branch: &str, of: FeatureId) -> Result<bool, StoreError> {
+        let (taken,): (bool,) = read!(self, c => sqlx::query_as(BRANCH_OF_ANOTHER).bind(project).bind(branch).bind(of)
+            .fetch_one(c).await)?;
+        Ok(taken)
+    }
+
+    /// The branches of a project on which work is that is not over, each with the title of its card.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn branches_of_work(&self, project: ProjectId) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(read!(self, c => sqlx::query_as(
+            "SELECT runs.branch, features.title FROM runs JOIN features ON features.id = runs.feature_id
+             WHERE runs.project_id = $1 AND runs.status <> 'closed' ORDER BY runs.id")
+            .bind(project).fetch_all(c).await)?)
+    }
+
     /// Which span made the run, as a `traceparent`, where the request that did was traced.
     ///
     /// # Errors
@@ -113,11 +158,12 @@ impl Store {
     /// Goes on with a card's latest run, from its last saved turn.
     ///
     /// # Errors
-    /// [`StoreError::Illegal`], [`StoreError::NotFound`].
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`], [`StoreError::OfExecution`].
     pub async fn retry_feature(&self, id: FeatureId, member: MemberId) -> Result<(Feature, Run), StoreError> {
         let mut tx = self.begin().await?;
         self.runner(&mut tx, member).await?;
         let (feature, run) = self.locked_with_run(&mut tx, id).await?;
+        of_nobody_else(&feature)?;
         self.held_project(&mut tx, run.project_id).await?;
         self.move_feature(&mut tx, &feature, Move::Retry).await?;
         self.queue_run(&mut tx, &run, run.intent, Some(member)).await?;
@@ -137,7 +183,7 @@ impl Store {
     /// The same, with files that come along; a chat's agent may from then on do this to the files of its worktree.
     ///
     /// # Errors
-    /// [`StoreError::Illegal`], [`StoreError::NotFound`], [`StoreError::Archived`].
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`], [`StoreError::Archived`], [`StoreError::OfExecution`].
     pub async fn follow_up_in(
         &self,
         id: FeatureId,
@@ -149,6 +195,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let owner_may = self.speaker_and_owner(&mut tx, id, member).await?;
         let (feature, mut run) = self.locked_with_run(&mut tx, id).await?;
+        of_nobody_else(&feature)?;
         self.held_project(&mut tx, run.project_id).await?;
         if !owner_may {
             // Whoever speaks takes it over: nothing goes on in the name of a member who may run nothing any more.
@@ -416,7 +463,7 @@ impl Store {
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, intent = $3, member_id = $4, error = NULL, ended_at = NULL, queued_at = $5,
                auto = FALSE, untold = untold AND member_id = $4, parked_until = NULL, parked_reason = NULL, parked_for = NULL,
-               repairs = 0, returns = 0, halted = FALSE, merge_later = FALSE WHERE id = $1")
+               repairs = 0, returns = 0, halted = FALSE, merge_later = FALSE, out_since = NULL WHERE id = $1")
             .bind(run.id).bind(RunStatus::Queued).bind(intent).bind(member.unwrap_or(run.member_id)).bind(self.now())
             .execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET error = NULL, finished_at = NULL WHERE id = $1").bind(run.feature_id)

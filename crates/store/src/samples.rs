@@ -148,6 +148,31 @@ impl Store {
         Ok(())
     }
 
+    /// Waits for a turn to write, and writes with it that this node was seen: shows how long the database makes writers wait,
+    /// and whether it takes what they write. A turn alone would show neither a full disk nor one that may only be read.
+    /// Returns whether the node is known; of one that is not, nothing could be written.
+    ///
+    /// # Errors
+    /// When the database fails; [`StoreError::trouble`] says at what.
+    pub async fn take_turn(&self, place: PlaceId) -> Result<bool, StoreError> {
+        let mut tx = self.begin_light().await?;
+        let known = on!(tx, c => sqlx::query("UPDATE nodes SET seen_at = $2 WHERE id = $1").bind(place).bind(self.now())
+            .execute(c).await.rows())?;
+        // Nobody is told of it, and nothing hangs on it.
+        self.db.commit(tx).await?;
+        Ok(known == 1)
+    }
+
+    /// Makes a node known before its first minute is over.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn meet_node(&self, known: &KnownNode) -> Result<(), StoreError> {
+        let mut tx = self.begin_light().await?;
+        self.put_node(&mut tx, known).await?;
+        self.db.commit(tx).await
+    }
+
     /// Forgets samples whose time is over, and nodes of which nothing was heard for long.
     async fn forget_samples(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let now = self.now();
@@ -293,4 +318,34 @@ async fn put_member_sample(
          ON CONFLICT (member_id, place, span, at) DO UPDATE SET minutes = excluded.minutes, figures = excluded.figures")
         .bind(member).bind(place).bind(span.seconds()).bind(at).bind(minutes).bind(Json(figures)).execute(c).await.rows())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use guildhall_types::SystemClock;
+    use guildhall_types::reading::DatabaseTrouble;
+
+    use super::*;
+    use crate::db::Db;
+
+    #[tokio::test]
+    async fn a_file_that_may_only_be_read_is_told_from_one_that_is_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("read.db").display());
+        let store = Store::open(&url, Arc::new(SystemClock)).await.unwrap();
+        store.migrate().await.unwrap();
+        let place = PlaceId::new();
+        assert!(!store.take_turn(place).await.unwrap(), "nobody made it known yet");
+        let Db::Sqlite { writer, .. } = &store.db else { unreachable!("the URL says SQLite") };
+        let read_only = async |on: bool| {
+            let set = format!("PRAGMA query_only = {on}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(set)).execute(writer).await.unwrap();
+        };
+        read_only(true).await;
+        assert_eq!(store.take_turn(place).await.unwrap_err().trouble(), DatabaseTrouble::ReadOnly);
+        read_only(false).await;
+        store.take_turn(place).await.unwrap();
+    }
 }

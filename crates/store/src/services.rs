@@ -383,6 +383,19 @@ impl Store {
         self.tell_both(tx, run.feature_id, run.id).await?;
         Ok(true)
     }
+
+    /// A note in a run, of what happened to its files while nobody held it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_of_files(&self, id: RunId, said: &str) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let sql = format!("UPDATE runs SET attempt = attempt WHERE id = $1 RETURNING {}", crate::runs::COLUMNS);
+        let run: Option<Run> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
+        let Some(run) = run else { return Ok(()) };
+        self.record_run(&mut tx, &run, RunEvent::Note { text: crate::clean(said) }).await?;
+        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+    }
 }
 
 async fn put_pass(tx: &mut Tx, new: &NewPass) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@ use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, RunId};
 use uuid::Uuid;
 
 use crate::db::Db;
+use crate::patience::Patient;
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
 /// Rows that go in one transaction.
@@ -122,7 +123,7 @@ impl Store {
             }
             Db::Postgres(pool) => {
                 let (size,): (i64,) =
-                    sqlx::query_as("SELECT pg_database_size(current_database())").fetch_one(pool).await?;
+                    sqlx::query_as("SELECT pg_database_size(current_database())").fetch_one(Patient(pool)).await?;
                 Ok((bytes(size, 1), 0))
             }
         }
@@ -315,17 +316,22 @@ impl Store {
         Ok(count)
     }
 
-    /// Some runs that were closed before this moment whose refs were not looked through, those first that were closed first.
+    /// Some runs that were closed before this moment whose refs were not looked through, by their ids, those after `after`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn old_refs(&self, before: DateTime, limit: i64) -> Result<Vec<OldRefs>, StoreError> {
+    pub async fn old_refs(
+        &self,
+        before: DateTime,
+        after: Option<RunId>,
+        limit: i64,
+    ) -> Result<Vec<OldRefs>, StoreError> {
         Ok(read!(self, c => sqlx::query_as(
             "SELECT r.id, r.project_id, f.kind, r.branch, r.base_commit, r.head_commit,
                CASE WHEN f.status = 'completed' AND f.run_id = r.id THEN TRUE ELSE FALSE END AS merged
              FROM runs r JOIN features f ON f.id = r.feature_id
-             WHERE r.closed_at < $1 AND r.refs_tidied_at IS NULL ORDER BY r.closed_at LIMIT $2")
-            .bind(before).bind(limit).fetch_all(c).await)?)
+             WHERE r.closed_at < $1 AND r.refs_tidied_at IS NULL AND ($2 IS NULL OR r.id > $2) ORDER BY r.id LIMIT $3")
+            .bind(before).bind(after).bind(limit).fetch_all(c).await)?)
     }
 
     /// Notes that the refs of a run were looked through: they are not looked at again.

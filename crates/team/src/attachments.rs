@@ -10,7 +10,7 @@ use crate::{Team, TeamError};
 /// Bytes that a file may have.
 pub const LARGEST: usize = 5 * 1024 * 1024;
 /// Files that a card may have.
-const MOST: usize = 20;
+pub(crate) const MOST: usize = 20;
 /// Files that may come with one message, and bytes of them: so many fit into a call beside those of earlier messages.
 const IN_MESSAGE: usize = 8;
 const BYTES_IN_MESSAGE: usize = 10 * 1024 * 1024;
@@ -86,7 +86,7 @@ fn new_files(sent: Vec<SentFile>) -> Result<Vec<NewFile>, TeamError> {
 }
 
 /// What a file is, or why it cannot be taken.
-fn admitted(bytes: &[u8]) -> Result<&'static str, &'static str> {
+pub(crate) fn admitted(bytes: &[u8]) -> Result<&'static str, &'static str> {
     if bytes.len() > LARGEST {
         return Err("a file may have at most 5 MiB");
     }
@@ -113,7 +113,7 @@ pub(crate) fn media_type(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// The last part of a name, without what could fool a header or a file system.
-fn plain_name(name: &str) -> String {
+pub(crate) fn plain_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let plain: String = last.chars().filter(|c| !c.is_control() && *c != '"').take(NAME).collect();
     match plain.trim_matches(['.', ' ']) {

@@ -4,6 +4,7 @@ use guildhall_git::{Repo, check_branch};
 use guildhall_store::{FeaturePatch, NewFeature, NewRun};
 use guildhall_types::agent::{Agent, AgentStatus, Briefing};
 use guildhall_types::feature::{Feature, PlanningMode, ThinkingLevel};
+use guildhall_types::feature_text::{FeatureText, TextDeed};
 use guildhall_types::knowledge::plain::plain;
 use guildhall_types::member::Member;
 use guildhall_types::run::{CheckKind, CheckStatus, Run};
@@ -13,8 +14,8 @@ use crate::budgets::sum;
 use crate::{By, Team, TeamError};
 
 pub(crate) const TITLE: usize = 200;
-const DESCRIPTION: usize = 100_000;
-const CATEGORY: usize = 60;
+pub(crate) const DESCRIPTION: usize = 100_000;
+pub(crate) const CATEGORY: usize = 60;
 pub(crate) const MESSAGE: usize = 100_000;
 const MODEL: usize = 100;
 /// Characters of a title that is made from the description.
@@ -55,34 +56,8 @@ impl Team {
         project: ProjectId,
         card: NewCard,
     ) -> Result<Feature, TeamError> {
-        let description = text("description", &card.description, 1, DESCRIPTION)?;
-        let title = match card.title.as_deref().map(str::trim).filter(|title| !title.is_empty()) {
-            Some(title) => line("title", title, TITLE)?,
-            None => title_of(&description),
-        };
-        // Whoever wants to approve a plan and does not say which kind gets one that is worth a look.
-        let require_plan_approval = card.require_plan_approval.unwrap_or(false);
-        let usual = if require_plan_approval { PlanningMode::Spec } else { PlanningMode::Skip };
         self.check_agent(card.agent_id).await?;
-        let new = NewFeature {
-            project_id: project,
-            title,
-            description,
-            category: line("category", card.category.as_deref().unwrap_or_default(), CATEGORY)?,
-            priority: priority(card.priority.unwrap_or(2))?,
-            agent_id: card.agent_id,
-            model: model(card.model)?,
-            thinking_level: card.thinking_level.unwrap_or(ThinkingLevel::Medium),
-            planning_mode: card.planning_mode.unwrap_or(usual),
-            require_plan_approval,
-            skip_verification: card.skip_verification.unwrap_or(false),
-            needs_approval: card.needs_approval.unwrap_or(false),
-            budget_micros: sum("budgetMicros", card.budget_micros)?,
-            branch: branch(card.branch)?,
-            dependencies: card.dependencies,
-            created_by: member.id,
-        };
-        Ok(self.store.create_feature(new).await?)
+        Ok(self.store.create_feature(new_feature(member.id, project, card)?).await?)
     }
 
     /// Changes a card. `expect_version` refuses the change when somebody else's came in between. What it may cost while an agent
@@ -118,6 +93,50 @@ impl Team {
         patch.budget_micros = patch.budget_micros.map(|micros| sum("budgetMicros", micros)).transpose()?;
         patch.budget_of = (!by.administers).then_some(by.member.id);
         Ok(self.store.update_feature(id, patch, expect_version).await?)
+    }
+
+    /// The texts of a card, the latest first, without their descriptions.
+    ///
+    /// # Errors
+    /// The store's error when the card is gone.
+    pub async fn feature_texts(&self, id: FeatureId) -> Result<Vec<FeatureText>, TeamError> {
+        Ok(self.store.feature_texts(id).await?)
+    }
+
+    /// One text of a card, whole.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`].
+    pub async fn feature_text(&self, id: FeatureId, number: i64) -> Result<FeatureText, TeamError> {
+        self.store.feature_text(id, number).await?.ok_or(TeamError::NotFound { what: "version" })
+    }
+
+    /// Takes a former text of a card back, title and description. `expect_version` refuses it when somebody changed the card since.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`]; the store's error when the card is gone or stale.
+    pub async fn restore_feature_text(
+        &self,
+        id: FeatureId,
+        number: i64,
+        expect_version: Option<i64>,
+    ) -> Result<Feature, TeamError> {
+        let FeatureText { title, description, .. } = self.feature_text(id, number).await?;
+        let deed = Some(TextDeed::Restored);
+        let patch =
+            FeaturePatch { title: Some(title), description, deed, restored: Some(number), ..FeaturePatch::default() };
+        Ok(self.store.update_feature(id, patch, expect_version).await?)
+    }
+
+    /// Erases a former text of a card for good.
+    ///
+    /// # Errors
+    /// [`TeamError::Conflict`] for what the card says now; the store's error when there is no such text or the card is gone.
+    pub async fn erase_feature_text(&self, id: FeatureId, number: i64) -> Result<(), TeamError> {
+        if self.store.erase_feature_text(id, number).await? {
+            return Ok(());
+        }
+        Err(TeamError::conflict("present-text", "the card says this now: change it first, then erase this version"))
     }
 
     /// Starts a card: an agent will build it from nothing, with this member's key, as soon as what it depends on is done.
@@ -257,16 +276,15 @@ impl Team {
         let own = feature.card.branch.clone();
         let name =
             own.clone().unwrap_or_else(|| format!("guildhall/{}-{}", feature.card.number, slug(&feature.card.title)));
-        if repo.branch(&name).await?.is_none() {
-            return Ok(name);
-        }
+        let taken = self.branch_taken(repo, feature, &name).await?;
+        let Some(why) = taken else { return Ok(name) };
         let earlier = self.store.runs_of(feature.card.id, 100).await?;
         if own.is_some() && !earlier.iter().any(|run| run.branch == name) {
-            return Err(branch_exists(&name));
+            return Err(why);
         }
         for n in 2..BRANCHES {
             let next = format!("{name}-{n}");
-            if repo.branch(&next).await?.is_none() {
+            if self.branch_taken(repo, feature, &next).await?.is_none() {
                 return Ok(next);
             }
         }
@@ -275,6 +293,48 @@ impl Team {
             format!("every branch from {name} to {name}-{BRANCHES} exists already"),
         ))
     }
+
+    /// Why a card cannot have this branch, if it is there, or another card's run is to make it.
+    async fn branch_taken(&self, repo: &Repo, feature: &Feature, name: &str) -> Result<Option<TeamError>, TeamError> {
+        if repo.branch(name).await?.is_some() {
+            return Ok(Some(branch_exists(name)));
+        }
+        let promised = self.store.branch_of_another(feature.card.project_id, name, feature.card.id).await?;
+        Ok(promised.then(|| branch_promised(name)))
+    }
+}
+
+/// A card that may be written.
+///
+/// # Errors
+/// [`TeamError::Invalid`] for a bad value.
+pub(crate) fn new_feature(member: MemberId, project: ProjectId, card: NewCard) -> Result<NewFeature, TeamError> {
+    let description = text("description", &card.description, 1, DESCRIPTION)?;
+    let title = match card.title.as_deref().map(str::trim).filter(|title| !title.is_empty()) {
+        Some(title) => line("title", title, TITLE)?,
+        None => title_of(&description),
+    };
+    // Whoever wants to approve a plan and does not say which kind gets one that is worth a look.
+    let require_plan_approval = card.require_plan_approval.unwrap_or(false);
+    let usual = if require_plan_approval { PlanningMode::Spec } else { PlanningMode::Skip };
+    Ok(NewFeature {
+        project_id: project,
+        title,
+        description,
+        category: line("category", card.category.as_deref().unwrap_or_default(), CATEGORY)?,
+        priority: priority(card.priority.unwrap_or(2))?,
+        agent_id: card.agent_id,
+        model: model(card.model)?,
+        thinking_level: card.thinking_level.unwrap_or(ThinkingLevel::Medium),
+        planning_mode: card.planning_mode.unwrap_or(usual),
+        require_plan_approval,
+        skip_verification: card.skip_verification.unwrap_or(false),
+        needs_approval: card.needs_approval.unwrap_or(false),
+        budget_micros: sum("budgetMicros", card.budget_micros)?,
+        branch: branch(card.branch)?,
+        dependencies: card.dependencies,
+        created_by: member,
+    })
 }
 
 pub(crate) fn agent_gone() -> TeamError {
@@ -283,6 +343,12 @@ pub(crate) fn agent_gone() -> TeamError {
 
 pub(crate) fn branch_exists(name: &str) -> TeamError {
     let message = format!("the branch {name} exists already; name another one on the card, or leave it empty");
+    TeamError::conflict("branch-exists", message)
+}
+
+pub(crate) fn branch_promised(name: &str) -> TeamError {
+    let message =
+        format!("the branch {name} is that of another card at work; name another one on this card, or leave it empty");
     TeamError::conflict("branch-exists", message)
 }
 

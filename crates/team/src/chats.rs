@@ -1,7 +1,7 @@
 //! Work without a card on the board: conversations with agents, and agents that run by themselves.
 
 use guildhall_git::check_branch;
-use guildhall_store::{ChatQuery, NewAside, NewFile, NewRun, Page, StoreError};
+use guildhall_store::{AsideQuery, NewAside, NewFile, NewRun, Page, StoreError};
 use guildhall_types::agent::{Agent, Briefed, Briefing, PROMPT, TaskState};
 use guildhall_types::feature::{Feature, FeatureCard, FeatureKind, ThinkingLevel, WorkMode};
 use guildhall_types::member::ChangeRefused;
@@ -161,7 +161,7 @@ impl Team {
     ///
     /// # Errors
     /// [`TeamError::NotFound`] when the project is gone.
-    pub async fn chats(&self, project: ProjectId, query: &ChatQuery) -> Result<Page<FeatureCard>, TeamError> {
+    pub async fn chats(&self, project: ProjectId, query: &AsideQuery) -> Result<Page<FeatureCard>, TeamError> {
         self.store.project(project).await?.ok_or(TeamError::NotFound { what: "project" })?;
         Ok(self.store.chats(project, query).await?)
     }
@@ -214,9 +214,9 @@ impl Team {
     ///
     /// # Errors
     /// [`TeamError::NotFound`]; [`TeamError::Invalid`] for a bad title; the store's error while its agent answers.
-    pub async fn chat_to_card(&self, id: FeatureId, title: Option<&str>) -> Result<Feature, TeamError> {
+    pub async fn to_card(&self, id: FeatureId, kind: FeatureKind, title: Option<&str>) -> Result<Feature, TeamError> {
         let title = title.map(|title| line("title", title, TITLE)).transpose()?.filter(|title| !title.is_empty());
-        Ok(self.store.chat_to_card(id, title.as_deref()).await?)
+        Ok(self.store.to_card(id, kind, title.as_deref()).await?)
     }
 
     /// Lets an agent work on a prompt by itself, with this member's key, as soon as there is a place. Asking again with the
@@ -264,6 +264,20 @@ impl Team {
             execution: new.execution,
         };
         self.begin_aside(member, begin).await
+    }
+
+    /// The tasks that a member gave an agent, those in which something happened last first.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`] for an agent that the member does not see.
+    pub async fn tasks_of_agent(
+        &self,
+        member: MemberId,
+        agent: AgentId,
+        query: &AsideQuery,
+    ) -> Result<Page<FeatureCard>, TeamError> {
+        self.agent(member, agent).await?;
+        Ok(self.store.tasks_of_agent(agent, query).await?)
     }
 
     /// What came of a task so far.

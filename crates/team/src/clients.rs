@@ -35,6 +35,8 @@ const CODE: Duration = Duration::minutes(1);
 pub const ACCESS: Duration = Duration::hours(1);
 /// A connection that was not used for so long has ended.
 const REFRESH: Duration = Duration::days(30);
+/// Whoever got no answer to a refresh token may ask so long afterwards once more.
+const LOST: Duration = Duration::seconds(30);
 /// A program that no member has connected after so long is forgotten.
 const UNUSED: Duration = Duration::days(1);
 /// What ended is kept for so long, to tell a stolen token from an unknown one.
@@ -203,7 +205,8 @@ impl Team {
         Ok(pair)
     }
 
-    /// Exchanges a refresh token for the next pair. One that is shown twice was stolen, and ends the connection. A program may ask
+    /// Exchanges a refresh token for the next pair. One that is shown twice was stolen, and ends the connection; unless that is so
+    /// soon that the answer may have been lost, and nothing of it was used: then that pair is void, and another is given. A program may ask
     /// for a token for use that is good for less; the next refresh token is good for all again (RFC 6749, section 6).
     ///
     /// # Errors
@@ -224,7 +227,8 @@ impl Team {
         if grant.client_id.to_string() != client_id {
             return Err(NoTokens::Grant("this refresh token was made for another client"));
         }
-        if found.used_at.is_some() {
+        let lost_since = self.clock.now() - LOST;
+        if found.used_at.is_some_and(|at| at <= lost_since) {
             self.reused(grant, "a refresh token was shown twice", origin).await?;
             return Err(NoTokens::Grant(AGAIN));
         }
@@ -236,7 +240,7 @@ impl Team {
         }
         let (pair, new) = self.new_pair(grant, scopes);
         let hash = token_hash(refresh);
-        if !self.store.rotate_tokens(&hash, grant, new).await? {
+        if !self.store.rotate_tokens(&hash, grant, new, lost_since).await? {
             let now = self.store.client_token(&hash).await?;
             if now.is_some_and(|now| now.used_at.is_some()) {
                 self.reused(grant, "a refresh token was shown twice", origin).await?;
@@ -267,6 +271,9 @@ impl Team {
         };
         if let Some(why) = why {
             return Ok(TokenAnswer::Ended(grant.id, grant.member.id, why));
+        }
+        if found.used_at.is_none() {
+            self.store.use_client_token(&token_hash(token)).await?;
         }
         if grant.last_used_at.is_none_or(|at| at + TOUCH <= now) {
             self.store.touch_grant(grant.id).await?;

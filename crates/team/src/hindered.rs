@@ -10,7 +10,7 @@ use guildhall_types::auto::Card;
 use guildhall_types::project::Project;
 use guildhall_types::{FeatureId, MemberId, ProjectId};
 
-use crate::cards::{agent_gone, branch_exists};
+use crate::cards::{agent_gone, branch_exists, branch_promised};
 use crate::footing::APART;
 use crate::providers::Reached;
 use crate::{Team, TeamError};
@@ -94,6 +94,9 @@ impl Team {
             return Ok(None);
         }
         let Some(branch) = wish.branch.as_deref().filter(|_| !wish.had_branch) else { return Ok(None) };
+        if wish.branch_taken {
+            return Ok(Some(branch_promised(branch).to_string()));
+        }
         let Ground { repo, branches, .. } = ground;
         if branches.is_none() {
             *branches = Some(or_why(repo.branches().await.map_err(TeamError::from))?);

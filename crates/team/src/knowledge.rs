@@ -1,5 +1,6 @@
 //! The knowledge hub: one function for each deed, which the page, the API, MCP and agents' tools all call.
 
+mod bring;
 mod check;
 mod erase;
 mod export;

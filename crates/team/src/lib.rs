@@ -5,6 +5,7 @@ mod agents;
 mod alerts;
 pub mod api_tokens;
 mod attachments;
+pub mod automaker;
 pub mod backup;
 mod budgets;
 mod by;
@@ -14,6 +15,7 @@ mod certificate;
 mod chats;
 pub mod clients;
 mod credentials;
+mod enhance;
 mod error;
 mod executions;
 mod factors;
@@ -41,7 +43,9 @@ mod prices;
 mod project_secrets;
 mod projects;
 mod providers;
+mod remotes;
 mod reports;
+mod repositories;
 mod retention;
 pub mod sample;
 mod sign_in;
@@ -67,6 +71,7 @@ pub use caught::caught;
 pub use certificate::certificate_holds;
 pub use chats::{NewChat, NewTask};
 pub use credentials::{KeyTest, TeamKey};
+pub use enhance::TextDraft;
 pub use error::{TeamError, merged_before};
 pub use factors::{AskPasskey, HalfDone, QrPicture, Shown, TotpSetUp};
 pub use footing::Footing;
@@ -138,6 +143,10 @@ pub struct Team {
     caller: Arc<OnceLock<Caller>>,
     /// Clones that this node may make at once.
     clones: Arc<turns::Turns>,
+    /// Fetches and pushes that it answers at once.
+    exchanges: Arc<turns::Turns>,
+    /// Exchanges with projects' other repositories at once.
+    far: Arc<turns::Turns>,
     /// What came of putting works together.
     tried: Arc<footing::Tried>,
 }
@@ -168,6 +177,8 @@ impl Team {
             backups: None,
             caller: Arc::default(),
             clones: Arc::new(turns::Turns::new(projects::CLONES)),
+            exchanges: Arc::new(turns::Turns::new(repositories::EXCHANGES)),
+            far: Arc::new(turns::Turns::new(remotes::EXCHANGES)),
             tried: Arc::default(),
         }
     }

@@ -1,4 +1,5 @@
-//! MCP servers of projects: who may be reached how, with which secrets, and which of their tools agents get.
+//! MCP servers of projects and of the whole team: who may be reached how, with which secrets, and which of their tools agents get.
+//! One of the team's reaches every project, so only those who run the team add and change it.
 //!
 //! A secret goes to the place that it was given for: when a server is moved to another address or command, or what stands beside
 //! the secret in a program's environment changes, its secrets must be given anew, or whoever moves it could have them.
@@ -9,13 +10,12 @@ mod tests;
 use std::collections::BTreeMap;
 
 use guildhall_git::Blob;
-use guildhall_store::{McpLook, McpSecrets, McpServerPatch, NewMcpServer, SeenTool, mcp_identity};
+use guildhall_store::{McpLook, McpSecrets, McpServerPatch, McpServersOf, NewMcpServer, SeenTool, mcp_identity};
 use guildhall_types::knowledge::secrets;
 use guildhall_types::mcp::{
     LINE, McpProposal, McpServer, McpShape, McpTransport, McpValue, NAME, SECONDS, SECRET, SERVERS, TOOLS,
     USUAL_SECONDS, VALUE, VALUES, is_server_name, proposals,
 };
-use guildhall_types::member::Member;
 use guildhall_types::secret::{is_taken, taken_fault};
 use guildhall_types::{McpServerId, ProjectId};
 use sha2::{Digest, Sha256};
@@ -23,7 +23,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::cards::line;
-use crate::{Team, TeamError};
+use crate::{By, Team, TeamError};
 
 /// Where a repository names servers, and bytes of that file at most.
 const FILE: &str = ".mcp.json";
@@ -113,16 +113,18 @@ pub fn mcp_hash(text: &str) -> String {
 }
 
 impl Team {
-    /// Adds an MCP server to a project.
+    /// Adds an MCP server to a project, or to the whole team.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`]; [`TeamError::LooksLikeSecret`] where a secret would be shown; when the name is in use.
+    /// [`TeamError::Invalid`]; [`TeamError::LooksLikeSecret`] where a secret would be shown; [`TeamError::NotYours`] where it is to
+    /// be the team's and this one does not run the team; when the name is in use.
     pub async fn create_mcp_server(
         &self,
-        by: &Member,
-        project: ProjectId,
+        by: By<'_>,
+        project: Option<ProjectId>,
         wish: McpServerWish,
     ) -> Result<McpServer, TeamError> {
+        may_manage(by, project)?;
         let transport = self.check_transport(wish.transport)?;
         let (values, secrets) = check_values(&transport, wish.values, &Sealed::new(), true)?;
         let new = NewMcpServer {
@@ -132,7 +134,7 @@ impl Team {
             transport,
             values,
             timeout_seconds: check_seconds(wish.timeout_seconds.unwrap_or(USUAL_SECONDS))?,
-            by: by.id,
+            by: by.member.id,
             secrets: McpSecrets::None,
         };
         let store = &self.store;
@@ -150,8 +152,13 @@ impl Team {
     ///
     /// # Errors
     /// As for [`Team::create_mcp_server`]; [`TeamError::NotFound`]; when somebody else changed meanwhile how it is reached.
-    pub async fn change_mcp_server(&self, id: McpServerId, wishes: McpServerWishes) -> Result<McpServer, TeamError> {
-        let old = self.mcp_server(id).await?;
+    pub async fn change_mcp_server(
+        &self,
+        by: By<'_>,
+        id: McpServerId,
+        wishes: McpServerWishes,
+    ) -> Result<McpServer, TeamError> {
+        let old = self.managed_mcp_server(by, id).await?;
         let name = wishes.name.as_deref().map(check_name).transpose()?;
         let timeout_seconds = wishes.timeout_seconds.map(check_seconds).transpose()?;
         let transport = wishes.transport.map(|transport| self.check_transport(transport)).transpose()?;
@@ -192,6 +199,25 @@ impl Team {
         self.store.mcp_server(id).await?.ok_or(TeamError::NotFound { what: "MCP server" })
     }
 
+    /// The same, for whoever changes or tries it.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`]; [`TeamError::NotYours`] where it is the team's and this one does not run the team.
+    pub async fn managed_mcp_server(&self, by: By<'_>, id: McpServerId) -> Result<McpServer, TeamError> {
+        let server = self.mcp_server(id).await?;
+        may_manage(by, server.project_id)?;
+        Ok(server)
+    }
+
+    /// Takes an MCP server away, with its secrets.
+    ///
+    /// # Errors
+    /// As for [`Team::managed_mcp_server`].
+    pub async fn delete_mcp_server(&self, by: By<'_>, id: McpServerId) -> Result<(), TeamError> {
+        self.managed_mcp_server(by, id).await?;
+        Ok(self.store.delete_mcp_server(id).await?)
+    }
+
     /// The servers that the project's repository names in its `.mcp.json` on the default branch, for members to look at. Those
     /// whose names the project has already are left out.
     ///
@@ -201,7 +227,7 @@ impl Team {
         let (project, repo) = self.ready_project(project).await?;
         let Some(tip) = repo.branch(&project.default_branch).await? else { return Ok(Vec::new()) };
         let Some(Blob::Bytes(bytes)) = repo.file_at(&tip, FILE, FILE_SIZE).await? else { return Ok(Vec::new()) };
-        let servers = self.store.mcp_server_lines(Some(project.id), None, SERVERS).await?;
+        let servers = self.store.mcp_server_lines(McpServersOf::Project(project.id), None, SERVERS).await?;
         let known: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
         Ok(proposals(&String::from_utf8_lossy(&bytes), &known))
     }
@@ -209,23 +235,30 @@ impl Team {
     /// Approves tools of a server, each as the member saw it, which its hash says.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`]; [`TeamError::NotFound`]; when one is not offered so any more.
+    /// As for [`Team::managed_mcp_server`]; [`TeamError::Invalid`]; when one is not offered so any more.
     pub async fn approve_mcp_tools(
         &self,
-        by: &Member,
+        by: By<'_>,
         id: McpServerId,
         tools: Vec<(String, String)>,
     ) -> Result<McpServer, TeamError> {
         check_count(tools.len())?;
-        Ok(self.store.approve_mcp_tools(id, by.id, &tools).await?)
+        self.managed_mcp_server(by, id).await?;
+        Ok(self.store.approve_mcp_tools(id, by.member.id, &tools).await?)
     }
 
     /// Switches tools of a server on and off for agents.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`]; [`TeamError::NotFound`].
-    pub async fn choose_mcp_tools(&self, id: McpServerId, tools: Vec<(String, bool)>) -> Result<McpServer, TeamError> {
+    /// As for [`Team::managed_mcp_server`]; [`TeamError::Invalid`].
+    pub async fn choose_mcp_tools(
+        &self,
+        by: By<'_>,
+        id: McpServerId,
+        tools: Vec<(String, bool)>,
+    ) -> Result<McpServer, TeamError> {
         check_count(tools.len())?;
+        self.managed_mcp_server(by, id).await?;
         Ok(self.store.choose_mcp_tools(id, &tools).await?)
     }
 
@@ -302,6 +335,16 @@ impl Team {
                 Ok(McpTransport::Http { url: parsed.into() })
             }
         }
+    }
+}
+
+/// Refuses whoever changes what is the whole team's and does not run the team. Who manages projects, routes ask.
+fn may_manage(by: By<'_>, project: Option<ProjectId>) -> Result<(), TeamError> {
+    match project.is_some() || by.administers {
+        true => Ok(()),
+        false => Err(TeamError::not_yours(
+            "this MCP server is the whole team's: its admins add, try, approve and change it; ask one of them",
+        )),
     }
 }
 

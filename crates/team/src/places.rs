@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use guildhall_git::{GitError, Login, Source};
+use guildhall_llm::Reach;
 use guildhall_types::{MemberId, ProjectId, RunId};
 
 use crate::TeamError;
@@ -22,6 +23,10 @@ pub struct Places {
     pub allowed_repositories: Vec<PathBuf>,
     /// The data folder: nothing in it is ever cloned.
     data: PathBuf,
+    /// The folder in which backups are looked at, if it is another.
+    scratch: Option<PathBuf>,
+    /// How far into the network the server goes for members' repositories.
+    reach: Reach,
 }
 
 impl Places {
@@ -34,7 +39,26 @@ impl Places {
             caches: data.join("caches"),
             allowed_repositories,
             data: data.to_owned(),
+            scratch: None,
+            reach: Reach::Public,
         }
+    }
+
+    /// The same, where backups are looked at in a folder of its own, if one is named.
+    #[must_use]
+    pub fn with_scratch(self, scratch: Option<PathBuf>) -> Self {
+        Self { scratch, ..self }
+    }
+
+    /// The same, with the server going as far for members' repositories.
+    #[must_use]
+    pub fn with_reach(self, reach: Reach) -> Self {
+        Self { reach, ..self }
+    }
+
+    /// The folders in which backups are, or were, looked at.
+    pub fn scratch(&self) -> impl Iterator<Item = &Path> {
+        [Some(&self.data), self.scratch.as_ref()].into_iter().flatten().map(PathBuf::as_path)
     }
 
     /// The data folder.
@@ -66,6 +90,32 @@ impl Places {
     /// The folder in which a project's MCP servers are tried.
     pub fn mcp_trial(&self, project: ProjectId) -> PathBuf {
         self.trials.join(format!("mcp-{project}"))
+    }
+
+    /// A source as git is to reach it: where its host is now, if a member may have the server call that. Git goes there and is led nowhere
+    /// else, so that a name that changes its mind in between gains nothing.
+    ///
+    /// # Errors
+    /// [`TeamError::Conflict`] when it may not, or the host is not found.
+    pub async fn reached(&self, source: Source) -> Result<Source, TeamError> {
+        let out_of_reach = |message: String| TeamError::conflict("out-of-reach", message);
+        let Some((host, port)) = source.host() else {
+            return match source {
+                Source::Folder(_) => Ok(source),
+                Source::Remote(_) | Source::At { .. } => Err(out_of_reach("the address names no host".to_owned())),
+            };
+        };
+        let found = match tokio::net::lookup_host((host.as_str(), port)).await {
+            Ok(found) => found.map(|address| address.ip()).collect::<Vec<_>>(),
+            // What only the settings of ssh know is the operator's word: a name that nobody else could give an address.
+            Err(_) if source.is_by_ssh() && !host.contains(['.', ':']) => return Ok(source),
+            Err(error) => return Err(out_of_reach(format!("{host} is not found: {error}"))),
+        };
+        for address in &found {
+            // One bad address is enough: a name that points at both is up to something.
+            self.reach.admits(*address).map_err(|blocked| out_of_reach(format!("{host}: {blocked}")))?;
+        }
+        Ok(source.reached_at(found))
     }
 
     /// Where a project is to be cloned from, if the operator allows it, and what its address says of who is let in there.

@@ -20,7 +20,7 @@ pub(crate) const CLONES: usize = 3;
 /// Checks that a project may have at most.
 const CHECKS: usize = 20;
 /// Characters that its instructions may have at most.
-const INSTRUCTIONS: usize = 20_000;
+pub(crate) const INSTRUCTIONS: usize = 20_000;
 
 impl Team {
     /// Adds a project. Its repository is made by [`Team::prepare_project`], which the caller starts. What the address says of who
@@ -58,6 +58,35 @@ impl Team {
         .await
     }
 
+    /// Adds a project from a folder on this machine, whose repository is made first: so a server that hears of the project finds it
+    /// whole, and need not be allowed to read the folder. For whoever works beside one.
+    ///
+    /// # Errors
+    /// As for [`Team::create_project`]; git's when the folder cannot be cloned. Then there is no project.
+    pub async fn create_project_from_folder(
+        &self,
+        member: &Member,
+        name: &str,
+        folder: &str,
+    ) -> Result<Project, TeamError> {
+        let name = plain_name(name)?;
+        let (source @ Source::Folder(_), _) = self.places.source(folder)? else {
+            return Err(TeamError::invalid("source.url", "give the whole path of a folder"));
+        };
+        let id = ProjectId::new();
+        let path = self.places.repository(id);
+        Repo::clone_from(&path, &source, None, &self.identity(member.id).await?).await?;
+        let source = ProjectSource::Clone { url: folder.to_owned() };
+        let new = NewProject { name, source, settings: ProjectSettings::default(), created_by: member.id };
+        if let Err(error) = self.store.create_project_as(id, new, None).await {
+            if let Err(error) = tokio::fs::remove_dir_all(&path).await {
+                tracing::warn!(%error, path = %path.display(), "a repository without a project could not be removed");
+            }
+            return Err(error.into());
+        }
+        self.prepare_project(id).await
+    }
+
     /// Makes a project's repository, and notes that it is ready, or why it is not. May be called again after a failure or
     /// a restart.
     ///
@@ -90,6 +119,7 @@ impl Team {
             Err(_) => match &project.source {
                 ProjectSource::Clone { url } => {
                     let (source, _) = self.places.source(url)?;
+                    let source = self.places.reached(source).await?;
                     let _turn = self.clones.of(project.created_by).await;
                     Repo::clone_from(&path, &source, self.login_of(project.id).await?.as_ref(), author).await?
                 }
@@ -198,7 +228,7 @@ impl Team {
 ///
 /// # Errors
 /// [`TeamError::Invalid`] for what cannot be.
-fn checked(mut settings: ProjectSettings) -> Result<ProjectSettings, TeamError> {
+pub(crate) fn checked(mut settings: ProjectSettings) -> Result<ProjectSettings, TeamError> {
     settings.verify_commands = commands(std::mem::take(&mut settings.verify_commands))?;
     if !(1..=CHECK_MINUTES).contains(&settings.check_minutes) {
         return Err(TeamError::invalid("settings.checkMinutes", "give a number from 1 to 240"));

@@ -29,7 +29,7 @@ const LISTED: i64 = 50;
 /// Bytes of a signing secret.
 const SECRET: usize = 32;
 /// What a signing secret begins with, by the standard.
-const PREFIX: &str = "whsec_";
+pub(crate) const PREFIX: &str = "whsec_";
 
 /// Address and signing secret, as they are sealed.
 #[derive(Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! The work of a run as members look at it and take it: diff, files, merge.
 
+mod elsewhere;
 mod short;
 
 use guildhall_git::{Blob, Diff, DiffLimits, Landed, Merge, Oid, Repo, Work};

@@ -75,7 +75,7 @@ pub struct AgentTool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AgentServer {
-    /// Which one: its name, which means the server of that name in each project, or its id.
+    /// Which one: its name, which means the server of that name in each project and else the team's, or its id.
     pub server_id: String,
     /// Which of its tools, by the names that the server gives them; all of them when absent.
     #[serde(default)]
@@ -147,6 +147,7 @@ impl Agent {
             thinking: self.model.thinking,
             max_tokens: self.model.max_tokens,
             temperature: self.model.temperature,
+            alone: false,
         }
     }
 }
@@ -163,7 +164,7 @@ pub struct Briefed {
     pub prompt: String,
     /// The tools that it has, and no other; all where nothing is said.
     pub tools: Option<Vec<String>>,
-    /// The MCP servers whose tools it has, and no other; all of the project's for the usual agent.
+    /// The MCP servers whose tools it has, and no other; all of the project's own for the usual agent.
     #[serde(default)]
     pub servers: Option<Vec<AgentServer>>,
     /// How hard it is asked to think.
@@ -172,13 +173,18 @@ pub struct Briefed {
     pub max_tokens: Option<i64>,
     /// How freely it words its answers.
     pub temperature: Option<f64>,
+    /// Whether it is given its task alone, without what project, repository and hub would tell it, and makes one answer of it.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 impl Briefed {
-    /// Whether it gets this tool of this MCP server, if the project has it.
-    pub fn has_mcp_tool(&self, server: &McpServer, tool: &str) -> bool {
-        let Some(servers) = &self.servers else { return self.id.is_none() };
-        let named = |one: &&AgentServer| one.server_id == server.name || one.server_id == server.id.to_string();
+    /// Whether it gets this tool of this MCP server, which is the project's or the whole team's. One of the team's has to be
+    /// chosen; and one that is `hidden`, as the project has another of its name, by its id.
+    pub fn has_mcp_tool(&self, server: &McpServer, hidden: bool, tool: &str) -> bool {
+        let Some(servers) = &self.servers else { return self.id.is_none() && server.project_id.is_some() };
+        let named =
+            |one: &&AgentServer| one.server_id == server.id.to_string() || one.server_id == server.name && !hidden;
         servers
             .iter()
             .filter(named)

@@ -74,12 +74,14 @@ text_enum! {
 }
 
 text_enum! {
-    /// What a server has too little of to begin work.
+    /// What a server lacks, so that it begins no work.
     pub enum Strain {
         /// Memory.
         Memory = "memory",
         /// Room on the disk.
         Disk = "disk",
+        /// A sandbox that keeps commands apart.
+        Sandbox = "sandbox",
     }
 }
 
@@ -89,6 +91,7 @@ impl AlertKind {
         match self {
             Self::Memory => Some(Strain::Memory),
             Self::Disk | Self::DiskFiles => Some(Strain::Disk),
+            Self::SandboxUnusable => Some(Strain::Sandbox),
             _ => None,
         }
     }

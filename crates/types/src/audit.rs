@@ -108,6 +108,16 @@ text_enum! {
         ArchiveProject = "project.archive",
         /// Tried once more to make a project's repository.
         RetryProject = "project.retry",
+        /// Pushed branches or tags into a project's repository with git.
+        Push = "project.push",
+        /// Said where else a project's repository is.
+        PutRemote = "project-remote.put",
+        /// Took that back.
+        DeleteRemote = "project-remote.delete",
+        /// Had a project's default branch brought up to date with its other repository.
+        SyncRemote = "project-remote.sync",
+        /// Put a card's work into the project's other repository.
+        Publish = "feature.publish",
         /// Tried a project's checks on its default branch.
         TryChecks = "project.try-checks",
         /// Stopped a trial of a project's checks.
@@ -142,6 +152,8 @@ text_enum! {
         ChangeFeature = "feature.change",
         /// Deleted a card.
         DeleteFeature = "feature.delete",
+        /// Erased what a card said before, for good.
+        EraseFeatureText = "feature.erase-text",
         /// Put a file on a card.
         AttachFile = "feature.attach",
         /// Took a file off a card.
@@ -162,6 +174,8 @@ text_enum! {
         DeleteChat = "chat.delete",
         /// Turned a chat into a card.
         ChatToCard = "chat.to-card",
+        /// Turned what an agent did by itself into a card.
+        TaskToCard = "task.to-card",
         /// Took a card back to the backlog.
         Shelve = "feature.shelve",
         /// Started a run.
@@ -238,6 +252,8 @@ text_enum! {
         StopAll = "agents.stop-all",
         /// Let an alert be told to nobody for a while, or told again.
         SilenceAlert = "alert.silence",
+        /// Called something by MCP that changed nothing, or came to nothing.
+        CallTool = "mcp.call",
         /// Asked for something and was refused.
         Refused = "access.refuse",
         /// Made a key-encryption key.
@@ -308,6 +324,8 @@ text_enum! {
         Key = "key",
         /// A route; its id is method and path.
         Route = "route",
+        /// A tool or a method of MCP; its id is its name.
+        Tool = "tool",
         /// The audit itself.
         Audit = "audit",
         /// A system of agents.

@@ -88,8 +88,11 @@ impl AutoOrder {
         self.window.as_ref().map_or(always, |window| window.standing(at).unwrap_or(never))
     }
 
-    /// Until when its runs rest now, if they do.
+    /// Until when its runs rest now, if they do. Once it is switched off, what is at work is finished: no window opens for it.
     pub fn rests_until(&self, at: DateTime) -> Option<DateTime> {
+        if self.state == OrderState::Off {
+            return None;
+        }
         let standing = self.standing(at);
         (!standing.open && self.at_close == AtClose::FinishTurn).then_some(standing.changes_at).flatten()
     }

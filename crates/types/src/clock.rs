@@ -1,6 +1,7 @@
 //! The clock is injected, so that a test can set it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Instant;
 
 use chrono::{Duration, SubsecRound};
 
@@ -10,6 +11,13 @@ use crate::DateTime;
 pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
     /// Now, cut to microseconds, so that what is stored reads back equal on both databases.
     fn now(&self) -> DateTime;
+
+    /// How long the machine has been awake since some moment: for what took how long. Neither a leap of the hands nor a sleep
+    /// of the machine counts.
+    fn awake(&self) -> std::time::Duration {
+        static SINCE: LazyLock<Instant> = LazyLock::new(Instant::now);
+        SINCE.elapsed()
+    }
 }
 
 /// The machine's clock.
@@ -25,18 +33,24 @@ impl Clock for SystemClock {
 
 /// A clock that stands still until it is told to move; for tests.
 #[derive(Debug, Clone)]
-pub struct FixedClock(Arc<Mutex<DateTime>>);
+pub struct FixedClock(Arc<Mutex<(DateTime, std::time::Duration)>>);
 
 impl FixedClock {
     /// A clock that shows `at`.
     pub fn new(at: DateTime) -> Self {
-        Self(Arc::new(Mutex::new(at)))
+        Self(Arc::new(Mutex::new((at, std::time::Duration::ZERO))))
     }
 
-    /// Moves the hands forward (or back, with a negative duration).
+    /// Lets time pass; with a negative duration, sets the hands back.
     pub fn advance(&self, by: Duration) {
-        let mut at = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *at += by;
+        let mut time = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        time.0 += by;
+        time.1 += by.to_std().unwrap_or_default();
+    }
+
+    /// Moves the hands alone, as while the machine sleeps.
+    pub fn leap(&self, by: Duration) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0 += by;
     }
 }
 
@@ -48,6 +62,10 @@ impl Default for FixedClock {
 
 impl Clock for FixedClock {
     fn now(&self) -> DateTime {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn awake(&self) -> std::time::Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 }

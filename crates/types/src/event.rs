@@ -98,13 +98,13 @@ pub enum Happening {
         /// The only member who may hear of it; nothing where everybody may.
         private_to: Option<MemberId>,
     },
-    /// An MCP server of a project was added, changed or taken out, or its tools were looked at.
+    /// An MCP server of a project or of the team was added, changed or taken out, or its tools were looked at.
     #[serde(rename = "mcp-server.updated")]
     McpServerUpdated {
         /// Which.
         server_id: McpServerId,
-        /// Its project.
-        project_id: ProjectId,
+        /// Its project; nothing where it is the whole team's.
+        project_id: Option<ProjectId>,
     },
     /// A member's auto mode was switched, or counted a run.
     #[serde(rename = "auto-mode.updated")]

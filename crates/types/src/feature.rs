@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use crate::stage::{IllegalStage, Stage};
-use crate::{AgentId, AttachmentId, DateTime, FeatureId, MemberId, ProjectId, RunId, text_enum::text_enum};
+use crate::{
+    AgentId, AttachmentId, DateTime, ExecutionId, FeatureId, MemberId, ProjectId, RunId, text_enum::text_enum,
+};
 
 text_enum! {
     /// Where a card stands.
@@ -115,6 +117,8 @@ pub enum Move {
     Merge,
     /// A member takes it back to the backlog.
     Shelve,
+    /// Work that was done before its card was written here is written down: it came from another board.
+    Record,
 }
 
 impl Move {
@@ -136,6 +140,7 @@ impl Move {
         Self::TakeUp,
         Self::Merge,
         Self::Shelve,
+        Self::Record,
     ];
 
     /// The move in words, as part of "cannot … a feature that is …".
@@ -157,6 +162,7 @@ impl Move {
             Self::TakeUp => "take up",
             Self::Merge => "merge",
             Self::Shelve => "move to the backlog",
+            Self::Record => "record as done",
         }
     }
 }
@@ -240,6 +246,7 @@ impl FeatureStatus {
             (S::Verified, Move::TakeUp) => S::Queued,
             (S::WaitingApproval | S::Verified, Move::Merge) => S::Completed,
             (S::Failed | S::Paused | S::WaitingApproval | S::Verified, Move::Shelve) => S::Backlog,
+            (S::Backlog, Move::Record) => S::Completed,
             (from, what) => return Err(IllegalMove { kind: FeatureKind::Card, from, plan_waits: false, what }),
         };
         Ok(to)
@@ -424,6 +431,8 @@ pub struct Feature {
     pub description: String,
     /// The agent's closing words.
     pub summary: Option<String>,
+    /// The execution of a system for a step of which this is done; only of a task. What comes of it, that decides.
+    pub execution_id: Option<ExecutionId>,
 }
 
 /// An image or a text file on a card, in a chat, or from a tool; the bytes are fetched apart.

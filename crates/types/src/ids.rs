@@ -45,6 +45,8 @@ macro_rules! id {
 }
 
 id! {
+    /// A call to a model, as the ledger has it.
+    CallId,
     /// A person with an account.
     MemberId,
     /// A sign-in of a member in one browser.

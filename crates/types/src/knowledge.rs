@@ -321,6 +321,10 @@ pub struct KnowledgeHit {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub status: Option<BlueprintStatus>,
+    /// How sure a learning is; absent with other kinds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub confidence: Option<LearningConfidence>,
     /// Who brought it in, or whose agent or token.
     pub created_by: MemberId,
     /// By what way.

@@ -1,4 +1,4 @@
-//! MCP servers that members add to projects, and the tools that agents get of them.
+//! MCP servers that members add to projects, or to the whole team, and the tools that agents get of them.
 //!
 //! What a server says of a tool is a claim of the server's. A member looks at it once and approves it; from then on the tool
 //! is the one that was approved, known by a hash, and one that the server describes differently is another tool.
@@ -14,7 +14,7 @@ pub use self::line::{McpServerLine, McpToolLine};
 pub use self::name::{PREFIX, heard_name, is_hidden, is_server_name, is_tool_name};
 use crate::{DateTime, McpServerId, MemberId, ProjectId, text_enum::text_enum};
 
-/// Servers of a project at most.
+/// Servers of a project at most, and of the whole team beside them.
 pub const SERVERS: i64 = 20;
 /// Tools of a server that are looked at, at most.
 pub const TOOLS: usize = 200;
@@ -205,16 +205,17 @@ pub struct McpTest {
     pub server: Option<String>,
 }
 
-/// An MCP server of a project.
+/// An MCP server of a project, or of the whole team.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
 #[serde(rename_all = "camelCase")]
 pub struct McpServer {
     /// The server's id.
     pub id: McpServerId,
-    /// Its project.
-    pub project_id: ProjectId,
-    /// What it is called: unique in its project, a part of its tools' names. Agents name it by this.
+    /// Its project; nothing where it is the whole team's. Agents that name one of the team's have it in every project.
+    pub project_id: Option<ProjectId>,
+    /// What it is called: unique in its project, or among the team's; a part of its tools' names. Agents name it by this, and in a
+    /// project that has one of this name itself they mean that one.
     pub name: String,
     /// How it is reached.
     #[cfg_attr(feature = "sqlx", sqlx(json))]
@@ -244,6 +245,14 @@ pub struct McpServer {
 }
 
 impl McpServer {
+    /// Where members look at it and change it, in words.
+    pub const fn settings(&self) -> &'static str {
+        match self.project_id {
+            Some(_) => "the project's settings",
+            None => "the team's settings",
+        }
+    }
+
     /// Whether both are reached in the same way: at the same place, with values of the same names. Secrets are not compared.
     pub fn is_reached_as(&self, other: &Self) -> bool {
         self.transport == other.transport && self.values == other.values

@@ -105,8 +105,10 @@ pub enum ChangeRefused {
     /// Something that another member made.
     #[error("only who made this, or an admin, may change it")]
     NotYours,
-    /// What another member's run may cost.
-    #[error("the run of this card goes on with another member's key: what that may cost, they or an admin raise")]
+    /// What another member's run may cost, or a card that their auto mode begins.
+    #[error(
+        "this card works with another member's key, now or when their auto mode takes it: what it may cost, they or an admin raise"
+    )]
     OthersBudget,
     /// The member owns the team and who asks does not.
     #[error("only an owner may change an owner")]

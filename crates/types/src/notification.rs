@@ -21,6 +21,10 @@ text_enum! {
         PlanReady = "plan.ready",
         /// An execution of a system asks a person. Told to everybody who may answer.
         ReviewWaits = "review.waits",
+        /// An execution of a system came to its end. Told to who started it.
+        ExecutionCompleted = "execution.completed",
+        /// An execution of a system failed. Told to who started it.
+        ExecutionFailed = "execution.failed",
         /// Auto mode of the member paused itself, or somebody else paused it or switched it off.
         AutoModePaused = "auto-mode.paused",
         /// Somebody stopped every agent, those of the member among them.
@@ -51,6 +55,8 @@ impl NotificationKind {
             Self::CardFailed => "failed",
             Self::PlanReady => "has a plan to look at",
             Self::ReviewWaits => "waits for a review",
+            Self::ExecutionCompleted => "is completed",
+            Self::ExecutionFailed => "failed",
             Self::AutoModePaused => "auto mode has stopped",
             Self::RunsStopped => "runs were stopped",
             Self::BudgetReached => "a budget is used up",
@@ -86,12 +92,18 @@ impl NotificationKind {
     pub const fn for_team(self) -> bool {
         self.of_card()
             || self.of_alert()
-            || matches!(self, Self::AutoModePaused | Self::RunsStopped | Self::ReviewWaits)
+            || self.of_execution()
+            || matches!(self, Self::AutoModePaused | Self::RunsStopped)
     }
 
     /// Whether it is about the team's operation, of which only whoever administers it is told.
     pub const fn of_alert(self) -> bool {
         matches!(self, Self::AlertWarning | Self::AlertCritical | Self::AlertCleared)
+    }
+
+    /// Whether it is about an execution of a system.
+    pub const fn of_execution(self) -> bool {
+        matches!(self, Self::ReviewWaits | Self::ExecutionCompleted | Self::ExecutionFailed)
     }
 
     /// Whether it is about a card rather than about a project or the member.
@@ -159,6 +171,7 @@ impl Notification {
             (Some(project), None) if self.kind == NotificationKind::McpToolsChanged => format!("/p/{project}/settings"),
             (Some(project), None) => format!("/p/{project}"),
             _ if self.kind == NotificationKind::WebhookOff => "/settings".to_owned(),
+            _ if self.kind == NotificationKind::McpToolsChanged => "/settings#team-mcp-servers".to_owned(),
             _ if self.kind == NotificationKind::BudgetReached => "/usage#budgets".to_owned(),
             _ if self.kind.of_alert() => "/operation/alerts".to_owned(),
             _ => "/".to_owned(),
@@ -296,5 +309,9 @@ mod tests {
         };
         assert_eq!(review.headline(), "Feature planning: waits for a review");
         assert_eq!(review.path(), format!("/executions/{execution}"));
+        let failed = Notification { kind: NotificationKind::ExecutionFailed, ..review };
+        assert_eq!(failed.headline(), "Feature planning: failed");
+        assert_eq!(failed.path(), format!("/executions/{execution}"));
+        assert!(failed.kind.for_team() && !failed.kind.by_mail_at_first());
     }
 }

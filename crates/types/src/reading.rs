@@ -63,6 +63,18 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// Why a database takes nothing that is written.
+    pub enum DatabaseTrouble {
+        /// It does not answer, or gave no turn in time.
+        Away = "database-away",
+        /// It can be read alone: its disk is mounted so, or its server is one that stands by.
+        ReadOnly = "database-read-only",
+        /// Its disk is full.
+        Full = "disk-full",
+    }
+}
+
 /// A file system on which something of a server's lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -122,8 +134,11 @@ pub struct Reading {
     /// Calls to providers in the last five minutes that failed on this node: the provider was not reached, did not answer as
     /// it should, or refused the key. Rate limits and overloads are waited for, and do not count.
     pub provider_failures: i64,
-    /// Milliseconds until the database gave a turn to write; absent when it gave none within five seconds.
+    /// Milliseconds until the database had taken something that was written; absent when it took nothing within five seconds.
     pub database_millis: Option<f64>,
+    /// Why it took nothing. An earlier version did not tell.
+    #[serde(default)]
+    pub database_trouble: Option<DatabaseTrouble>,
 }
 
 #[cfg(test)]

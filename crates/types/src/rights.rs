@@ -93,7 +93,7 @@ pub const RIGHTS: &[RightRow] = &[
         MemberRight::Administer,
         ADMINS,
         Some(Scope::Admin),
-        "invite and change members, set limits, keep the team's keys, read the audit",
+        "invite and change members, set limits, keep the team's keys and MCP servers, read the audit",
     ),
     row(MemberRight::Own, OWNERS, None, "open and close self sign-up"),
 ];

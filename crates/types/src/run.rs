@@ -8,7 +8,7 @@ use crate::chat::{Block, Message, StopReason, Usage};
 use crate::feature::{Attachment, Problem};
 use crate::member::ProviderKind;
 use crate::plan::PlanApproval;
-use crate::{CheckId, DateTime, FeatureId, MemberId, NodeId, ProjectId, RunId, text_enum::text_enum};
+use crate::{CallId, CheckId, DateTime, FeatureId, MemberId, NodeId, ProjectId, RunId, text_enum::text_enum};
 
 mod event;
 
@@ -316,6 +316,8 @@ impl CheckKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LedgerRow {
+    /// Which call: however often it is written, it counts once.
+    pub id: CallId,
     /// Who pays.
     pub member_id: MemberId,
     /// Whose key was used.

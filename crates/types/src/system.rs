@@ -195,7 +195,7 @@ const fn to_i64(number: f64) -> i64 {
     number as i64
 }
 
-/// Where a step stands in the picture of its system.
+/// Where a step stands in the picture of its system, seen from where the steps beside it begin.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Position {

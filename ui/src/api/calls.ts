@@ -5,6 +5,7 @@ import type {
   Attachment,
   AuditFilter,
   ConfirmProof,
+  EnhanceText,
   FeatureCard,
   FeatureDraft,
   FeaturePatch,
@@ -303,11 +304,36 @@ export const api = {
         }),
       ),
     ),
+  /** Cards of a project with this text in title or description, the first of them. */
+  findFeatures: async (projectId: string, q: string, limit: number, signal?: AbortSignal) =>
+    (
+      await body(
+        client.GET("/api/projects/{id}/features", {
+          params: { path: { id: projectId }, query: { q, limit } },
+          signal: signal ?? null,
+        }),
+      )
+    ).items,
   createFeature: (projectId: string, draft: FeatureDraft) =>
     body(client.POST("/api/projects/{id}/features", { ...path(projectId), body: draft })),
   feature: (id: string) => body(client.GET("/api/features/{id}", path(id))),
   updateFeature: (id: string, change: FeaturePatch) =>
     body(client.PATCH("/api/features/{id}", { ...path(id), body: change })),
+  enhance: (projectId: string, ask: EnhanceText) =>
+    body(client.POST("/api/projects/{id}/enhance", { ...path(projectId), body: ask })),
+  task: (id: string) => body(client.GET("/api/tasks/{id}", path(id))),
+  featureTexts: (id: string) => body(client.GET("/api/features/{id}/versions", path(id))),
+  featureText: (id: string, number: number) =>
+    body(client.GET("/api/features/{id}/versions/{number}", { params: { path: { id, number } } })),
+  eraseFeatureText: (id: string, number: number) =>
+    body(client.DELETE("/api/features/{id}/versions/{number}", { params: { path: { id, number } } })),
+  restoreFeatureText: (id: string, number: number, expectVersion: number) =>
+    body(
+      client.POST("/api/features/{id}/versions/{number}/restore", {
+        params: { path: { id, number } },
+        body: { expectVersion },
+      }),
+    ),
   deleteFeature: (id: string) => body(client.DELETE("/api/features/{id}", path(id))),
   start: (id: string) => body(client.POST("/api/features/{id}/start", path(id))),
   retry: (id: string) => body(client.POST("/api/features/{id}/retry", path(id))),
@@ -376,7 +402,11 @@ export const api = {
   startService: (id: string, wish: { name: string; command: string; port?: number }) =>
     body(client.POST("/api/runs/{id}/services", { ...path(id), body: wish })),
   serviceLog: (id: string, name: string) =>
-    body(client.GET("/api/runs/{id}/services/{name}/log", { params: { path: { id, name } } })),
+    body(
+      client.GET("/api/runs/{id}/services/{name}/log", {
+        params: { path: { id, name }, query: { lines: 5000 } },
+      }),
+    ),
   stopService: (id: string, name: string) =>
     body(client.POST("/api/runs/{id}/services/{name}/stop", { params: { path: { id, name } } })),
   openPreview: (id: string, name: string) =>

@@ -2,9 +2,9 @@ import createClient from "openapi-fetch";
 import { ApiError, errorOf } from "./error";
 import type { paths } from "./schema";
 
-/** Told whenever the server says that the session is over. */
-let onSignedOut: () => void = () => {};
-export function setOnSignedOut(handler: () => void) {
+/** Told whenever the server says that the session is over. Resolves to whether the member signed in again. */
+let onSignedOut: () => Promise<boolean> = async () => false;
+export function setOnSignedOut(handler: () => Promise<boolean>) {
   onSignedOut = handler;
 }
 
@@ -33,7 +33,14 @@ export async function send(input: Request | string, init?: RequestInit): Promise
   try {
     return await sendOnce(input, init);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== CONFIRM_NEEDED) throw error;
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status === 401 && error.code !== "wrong-password") {
+      // What signs somebody in, or looks who is, cannot wait for that.
+      const over = onSignedOut();
+      if (!/\/api\/auth\//.test(input instanceof Request ? input.url : input) && (await over))
+        return send(again, init);
+    }
+    if (error.code !== CONFIRM_NEEDED) throw error;
     if (await onConfirmNeeded()) return sendOnce(again, init);
     throw new ApiError({
       status: error.status,
@@ -63,7 +70,6 @@ async function sendOnce(input: Request | string, init?: RequestInit): Promise<Re
   }
   if (!response.ok) {
     const error = await errorOf(response);
-    if (response.status === 401 && error.code !== "wrong-password") onSignedOut();
     if (error.code === "second-factor-needed") onFactorNeeded();
     throw error;
   }

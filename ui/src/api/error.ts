@@ -40,6 +40,10 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether it says nothing of what was asked for: a moment later all may be well. */
+export const isPassing = (error: unknown) =>
+  !(error instanceof ApiError) || error.status === 0 || error.status >= 502;
+
 /** What an answer without words of its own means, and what helps. */
 function statusWords({ status, statusText }: Response): string {
   if (status === 429) return "The server has too much to do just now. Try again in a minute.";
@@ -69,6 +73,15 @@ export async function errorOf(response: Response): Promise<ApiError> {
     extras,
   });
 }
+
+/**
+ * Whether a view has nothing to show but an error: nothing ever came, or the server said by now that it is gone or not for this member. An
+ * outage takes away nothing that is there.
+ */
+export const isLost = <T extends { isLoadingError: boolean; isError: boolean; error: unknown }>(
+  query: T,
+): query is Extract<T, { isError: true }> =>
+  query.isLoadingError || (query.isError && !isPassing(query.error));
 
 /** Any thrown thing as an error that can be shown. */
 export function asApiError(error: unknown): ApiError {

@@ -41,6 +41,8 @@ export const keys = {
   project: (id: string) => ["project", id] as const,
   /** What a project's commands reach of the network, and what they were refused. */
   network: (projectId: string) => ["network", projectId] as const,
+  /** Where else a project's repository is. */
+  remote: (projectId: string) => ["remote", projectId] as const,
   commits: (id: string) => ["commits", id] as const,
   autoMode: (projectId: string) => ["auto-mode", projectId] as const,
   /** Why the cards of a project wait. */
@@ -58,6 +60,10 @@ export const keys = {
   reportSettings: ["report-settings"] as const,
   /** The agents that the team defined. */
   agents: ["agents"] as const,
+  /** What a member gave an agent to do by itself. */
+  tasks: (agentId: string) => ["agent-tasks", agentId] as const,
+  /** What was found in the cards of a project; single searches lie below it. */
+  said: (projectId: string) => ["said", projectId] as const,
   chats: (projectId: string) => ["chats", projectId] as const,
   /** All cards of a project, in board order. */
   board: (projectId: string) => ["board", projectId] as const,
@@ -65,6 +71,11 @@ export const keys = {
   active: (projectId: string) => ["active", projectId] as const,
   feature: (id: string) => ["feature", id] as const,
   plans: (featureId: string) => ["plans", featureId] as const,
+  /** What a card said before; single texts lie below it. */
+  featureTexts: (featureId: string) => ["feature-texts", featureId] as const,
+  featureText: (featureId: string, number: number) => ["feature-texts", featureId, number] as const,
+  /** The task of a model that makes a suggestion for a description. */
+  enhancing: (taskId: string) => ["enhancing", taskId] as const,
   runs: (featureId: string) => ["runs", featureId] as const,
   diff: (featureId: string) => ["diff", featureId] as const,
   attachments: (featureId: string) => ["attachments", featureId] as const,

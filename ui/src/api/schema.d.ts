@@ -163,6 +163,26 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/agents/{id}/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the tasks that one gave an agent oneself, those in which something happened last first. One that became a card is on
+         *     the board.
+         */
+        get: operations["list_tasks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts": {
         parameters: {
             query?: never;
@@ -1246,10 +1266,30 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Lists every version of the plans of a card's runs, the latest first. */
+        /** Lists the versions of the plans of a card's runs, the latest first. */
         get: operations["list_plans"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/features/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Puts a card's work on a branch of the project's other repository, where a pull request of it can be opened: as one commit, or
+         *     one more on top of what was put there before. When it is merged there and comes back, the card is completed.
+         */
+        post: operations["publish_feature"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1375,6 +1415,61 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/features/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what a card said: its title and description from each change of them on. */
+        get: operations["list_feature_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/features/{id}/versions/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows one of the texts of a card, whole. */
+        get: operations["get_feature_version"];
+        put?: never;
+        post?: never;
+        /**
+         * Erases a former text of a card for good. What the card says now is never erased: change it first.
+         * @description Runs keep what they were given. The audit tells who erased which version of which card, without a word of it.
+         */
+        delete: operations["erase_feature_version"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/features/{id}/versions/{number}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a former text of a card back: its title and its description. Everything else of the card stays. */
+        post: operations["restore_feature_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -1417,8 +1512,8 @@ export type paths = {
             cookie?: never;
         };
         /**
-         * Says whether the server can work: with 200 when the database gave it a turn to write when it was last asked, some seconds
-         *     ago; else with 503. Asks nothing anew.
+         * Says whether the server can work: with 200 when the database took what was written there last, some seconds ago; else with
+         *     503. Asks nothing anew.
          */
         get: operations["health_ready"];
         put?: never;
@@ -1892,10 +1987,14 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Lists the MCP servers of all projects, with how their tools stand. */
+        /** Lists the MCP servers of the team and of all projects, with how their tools stand. Those of the team have no project. */
         get: operations["list_all_mcp_servers"];
         put?: never;
-        post?: never;
+        /**
+         * Adds an MCP server to the whole team: agents that name it have its approved tools in every project, but in those that have one
+         *     of that name themselves. Admins alone try, approve and change it.
+         */
+        post: operations["create_team_mcp_server"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1913,11 +2012,11 @@ export type paths = {
         get: operations["get_mcp_server"];
         put?: never;
         post?: never;
-        /** Takes an MCP server out of its project, with its secrets. Agents at work can call it no more. */
+        /** Takes an MCP server out of its project or the team, with its secrets. Agents at work can call it no more. */
         delete: operations["delete_mcp_server"];
         options?: never;
         head?: never;
-        /** Changes an MCP server. */
+        /** Changes an MCP server; one that is the whole team's, if you are an admin. */
         patch: operations["change_mcp_server"];
         trace?: never;
     };
@@ -2439,6 +2538,27 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/enhance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks a model, with one's own key, to rewrite what a card is to say.
+         * @description The answer is a task; its `result` is the suggestion, once it has ended. No card is changed: whoever takes the suggestion saves the
+         *     card with it, and says so by `enhanced`.
+         */
+        post: operations["enhance_text"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{id}/features": {
         parameters: {
             query?: never;
@@ -2481,7 +2601,7 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Lists the MCP servers of a project, with how their tools stand. */
+        /** Lists the MCP servers of a project, without the team's, with how their tools stand. */
         get: operations["list_mcp_servers"];
         put?: never;
         /** Adds an MCP server to a project. Its tools are told to no agent before a member has approved them. */
@@ -2574,6 +2694,45 @@ export type paths = {
         get: operations["list_queue"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{id}/remote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows where else a project's repository is. What lets in there is never shown. */
+        get: operations["get_remote"];
+        /** Says where else a project's repository is. If the server is to follow it or to push there, it does so within a minute. */
+        put: operations["put_remote"];
+        post?: never;
+        /** Forgets where else a project's repository is, and what lets in there. */
+        delete: operations["delete_remote"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{id}/remote/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Brings the default branch up to date with the other repository: what is only there comes here, what is only here goes there
+         *     if the server is to push there. Where both have gone on, neither is touched.
+         */
+        post: operations["sync_remote"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3515,6 +3674,26 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/tasks/{id}/to-card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turns what an agent did by itself into a card with a number: conversation, worktree and changes stay. It has come to its end,
+         *     and was let change files.
+         */
+        post: operations["task_to_card"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/usage": {
         parameters: {
             query?: never;
@@ -3809,7 +3988,7 @@ export type components = {
         AgentServer: {
             /** @description Which of its tools, by the names that the server gives them; all of them when absent. */
             enabledTools?: string[] | null;
-            /** @description Which one: its name, which means the server of that name in each project, or its id. */
+            /** @description Which one: its name, which means the server of that name in each project and else the team's, or its id. */
             serverId: string;
         };
         /**
@@ -4081,7 +4260,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.stop-checks" | "project.allow-host" | "project.dismiss-host" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "operation.tidy" | "operation.remove-orphans" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "feature.attach" | "feature.detach" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "knowledge.erase" | "agents.stop-all" | "alert.silence" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export" | "backup.make" | "backup.restore" | "database.move";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.push" | "project-remote.put" | "project-remote.delete" | "project-remote.sync" | "feature.publish" | "project.try-checks" | "project.stop-checks" | "project.allow-host" | "project.dismiss-host" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "operation.tidy" | "operation.remove-orphans" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "feature.erase-text" | "feature.attach" | "feature.detach" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "task.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "knowledge.erase" | "agents.stop-all" | "alert.silence" | "mcp.call" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export" | "backup.make" | "backup.restore" | "database.move";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -4118,7 +4297,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "mcp-server" | "knowledge" | "key" | "route" | "audit" | "system" | "execution" | "service" | "backup" | "alert" | "disk";
+        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "mcp-server" | "knowledge" | "key" | "route" | "tool" | "audit" | "system" | "execution" | "service" | "backup" | "alert" | "disk";
         /**
          * @description What came of it.
          * @enum {string}
@@ -4329,6 +4508,11 @@ export type components = {
              * @description When the next one is due; nothing where none is made by itself.
              */
             nextAt: string | null;
+            /**
+             * @description Whether that is longer ago than the alert's warning: the latest good one's beginning, or, where none is good, since when
+             *     they are to go there.
+             */
+            overdue: boolean;
             /** @description Whether they are sealed. */
             sealed: boolean;
         };
@@ -4537,11 +4721,6 @@ export type components = {
             items: components["schemas"]["FeatureCard"][];
             /** @description Where the next page begins, if there is one. */
             next: string | null;
-        };
-        /** @description How a chat is to be as a card. */
-        ChatToCard: {
-            /** @description Its title; the chat's when absent. */
-            title?: string | null;
         };
         /** @description One command of the project that was run for a run: a check, with its output as evidence, or one that set the worktree up. */
         Check: {
@@ -4908,12 +5087,18 @@ export type components = {
             backend: string;
             /**
              * Format: double
-             * @description Milliseconds until it gave a turn to write, when it was last asked; absent when it gave none.
+             * @description Milliseconds until it had taken something that was written, when that was last tried; absent when it took nothing.
              */
             milliseconds: number | null;
             /** @description Whether it answers. */
             ok: boolean;
+            trouble: components["schemas"]["DatabaseTrouble"] | null;
         };
+        /**
+         * @description Why a database takes nothing that is written.
+         * @enum {string}
+         */
+        DatabaseTrouble: "database-away" | "database-read-only" | "disk-full";
         /**
          * @description A day of the week.
          * @enum {string}
@@ -5157,6 +5342,20 @@ export type components = {
             /** @description The code that the authenticator app shows now. */
             code: string;
         };
+        /** @description A text to be rewritten. */
+        EnhanceText: {
+            /** @description What the card says, in Markdown; saved or not. */
+            description: string;
+            /** @description What a model is to make of it. */
+            kind: components["schemas"]["Enhancement"];
+            /** @description What the card is called, if anything. */
+            title?: string;
+        };
+        /**
+         * @description What a model is to make of a text.
+         * @enum {string}
+         */
+        Enhancement: "improve" | "technical" | "simplify" | "acceptance_criteria";
         /** @description An entry. */
         Entry: components["schemas"]["KnowledgeCommon"] & components["schemas"]["EntryDetails"] & {
             /** @description What it is called. */
@@ -5402,6 +5601,7 @@ export type components = {
         Feature: components["schemas"]["FeatureCard"] & {
             /** @description What to build, in Markdown. */
             description: string;
+            executionId: components["schemas"]["ExecutionId"] | null;
             /** @description The agent's closing words. */
             summary: string | null;
         };
@@ -5554,6 +5754,38 @@ export type components = {
          * @enum {string}
          */
         FeatureStatus: "backlog" | "queued" | "in_progress" | "waiting_approval" | "verified" | "completed" | "failed" | "paused";
+        /** @description What a card says from one change of its title or description on. */
+        FeatureText: {
+            /**
+             * Format: date-time
+             * @description Since when the card says so.
+             */
+            at: string;
+            /** @description Whether it came by a token, such as that of an MCP client. */
+            byToken: boolean;
+            /** @description How it came to be. */
+            deed: components["schemas"]["TextDeed"];
+            /** @description What to build, in Markdown; absent in lists. */
+            description?: string;
+            memberId: components["schemas"]["MemberId"] | null;
+            /**
+             * Format: int64
+             * @description Counts from 1, the text that the card was written with.
+             */
+            number: number;
+            /**
+             * Format: int64
+             * @description The number of the former text that was taken back.
+             */
+            restored: number | null;
+            /** @description The title. */
+            title: string;
+        };
+        /** @description The texts of a card. */
+        FeatureTextList: {
+            /** @description The latest first, which is what the card says now, without their descriptions. The first text and the latest hundred are kept. */
+            items: components["schemas"]["FeatureText"][];
+        };
         /** @description What is wrong with one value. */
         FieldError: {
             /** @description Which, such as `settings.verifyCommands[0]`. */
@@ -5718,8 +5950,7 @@ export type components = {
             /** @enum {string} */
             type: "agent.updated";
         } | {
-            /** @description Its project. */
-            projectId: components["schemas"]["ProjectId"];
+            projectId: components["schemas"]["ProjectId"] | null;
             /** @description Which. */
             serverId: components["schemas"]["McpServerId"];
             /** @enum {string} */
@@ -5868,7 +6099,7 @@ export type components = {
             queueDepth: number;
             /** @description How agents' commands are kept apart from the host. */
             sandbox: components["schemas"]["SandboxReport"];
-            /** @description `ok`, or `degraded` when the database does not answer or commands cannot be run. */
+            /** @description `ok`, or `degraded` when the database does not answer or takes nothing that is written, or commands cannot be run. */
             status: string;
             /**
              * Format: int64
@@ -6258,6 +6489,8 @@ export type components = {
              * @description How often it was used.
              */
             applicationCount: number;
+            /** @description How sure a learning is; absent with other kinds. */
+            confidence?: components["schemas"]["LearningConfidence"];
             /** @description Who brought it in, or whose agent or token. */
             createdBy: components["schemas"]["MemberId"];
             /** @description What it is about. */
@@ -6802,7 +7035,7 @@ export type components = {
             /** @description In the order of the file. */
             items: components["schemas"]["McpProposal"][];
         };
-        /** @description An MCP server of a project. */
+        /** @description An MCP server of a project, or of the whole team. */
         McpServer: {
             /**
              * Format: date-time
@@ -6815,10 +7048,12 @@ export type components = {
             enabled: boolean;
             /** @description The server's id. */
             id: components["schemas"]["McpServerId"];
-            /** @description What it is called: unique in its project, a part of its tools' names. Agents name it by this. */
+            /**
+             * @description What it is called: unique in its project, or among the team's; a part of its tools' names. Agents name it by this, and in a
+             *     project that has one of this name itself they mean that one.
+             */
             name: string;
-            /** @description Its project. */
-            projectId: components["schemas"]["ProjectId"];
+            projectId: components["schemas"]["ProjectId"] | null;
             test: components["schemas"]["McpTest"] | null;
             /**
              * Format: int64
@@ -6855,8 +7090,7 @@ export type components = {
             id: components["schemas"]["McpServerId"];
             /** @description What it is called. */
             name: string;
-            /** @description Its project. */
-            projectId: components["schemas"]["ProjectId"];
+            projectId: components["schemas"]["ProjectId"] | null;
             test: components["schemas"]["McpTest"] | null;
             /** @description Its tools, by name. */
             tools: components["schemas"]["McpToolLine"][];
@@ -7495,7 +7729,7 @@ export type components = {
          * @description What a member can be told of. The text is also the type of a webhook's message.
          * @enum {string}
          */
-        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "review.waits" | "auto-mode.paused" | "runs.stopped" | "budget.reached" | "morning-report.ready" | "webhook.off" | "mcp-server.tools-changed" | "alert.warning" | "alert.critical" | "alert.cleared";
+        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "review.waits" | "execution.completed" | "execution.failed" | "auto-mode.paused" | "runs.stopped" | "budget.reached" | "morning-report.ready" | "webhook.off" | "mcp-server.tools-changed" | "alert.warning" | "alert.critical" | "alert.cleared";
         /** @description A page of what a member was told. */
         NotificationPage: {
             /** @description The latest first. */
@@ -7740,7 +7974,7 @@ export type components = {
         PlanApproval: "not_needed" | "awaited" | "given";
         /** @description The plans of a card's runs. */
         PlanList: {
-            /** @description Every version, the latest first. */
+            /** @description The versions, the latest first. */
             items: components["schemas"]["Plan"][];
         };
         /**
@@ -7760,7 +7994,7 @@ export type components = {
          * @enum {string}
          */
         PlanningMode: "skip" | "lite" | "spec" | "full";
-        /** @description Where a step stands in the picture of its system. */
+        /** @description Where a step stands in the picture of its system, seen from where the steps beside it begin. */
         Position: {
             /**
              * Format: double
@@ -7947,6 +8181,34 @@ export type components = {
             /** @description Where the next page begins, if there is one. */
             next: string | null;
         };
+        /** @description Where else a project's repository is. */
+        ProjectRemote: {
+            /**
+             * Format: int64
+             * @description Commits of the default branch that were only here then; nothing where that is not known.
+             */
+            ahead: number | null;
+            /**
+             * Format: int64
+             * @description Commits of the default branch that were only there then.
+             */
+            behind: number | null;
+            /** @description Why the last look, or what should have followed, failed, and what to do. */
+            error: string | null;
+            /** @description Whether the server looks there every five minutes, and takes what came to the default branch. */
+            follows: boolean;
+            /** @description Whether the server has something that lets it in there. */
+            hasLogin: boolean;
+            /**
+             * Format: date-time
+             * @description When it was looked at last.
+             */
+            lookedAt: string | null;
+            /** @description Whether the server puts there what comes to the default branch here. */
+            pushes: boolean;
+            /** @description Its address, without what lets in there. */
+            url: string;
+        };
         /** @description A secret of a project, as far as it may be shown. */
         ProjectSecret: {
             /** @description Its last characters, to tell it from another; nothing of a short one. */
@@ -8093,6 +8355,15 @@ export type components = {
          * @enum {string}
          */
         ProviderKind: "anthropic" | "openai" | "google" | "compatible" | "claudeSubscription";
+        /** @description Work that was put into a project's other repository. */
+        Published: {
+            /** @description The branch there. */
+            branch: string;
+            /** @description The commit on it. */
+            commit: string;
+            /** @description Where a pull request of it is opened, if the address tells which forge that is. */
+            pullRequest: string | null;
+        };
         /** @description A key to be put in place. */
         PutCredential: {
             /** @description Where the provider is, if not at its usual address. An OpenAI-compatible server has no usual one. */
@@ -8133,6 +8404,18 @@ export type components = {
             uses?: components["schemas"]["SecretUse"][];
             /** @description The secret; at least 8 characters on one of its lines. */
             value: string;
+        };
+        /** @description What a project's other repository is to be. */
+        PutRemote: {
+            /** @description Whether the server looks there every five minutes, and takes what came to the default branch. */
+            follows?: boolean;
+            /** @description Whether the server puts there what comes to the default branch here. */
+            pushes?: boolean;
+            /**
+             * @description `https://…` or `ssh://…`, or `git@host:path`. A name and a password, or a token, before the host is sealed and never shown; of an
+             *     address that stays, what was given before stays, too.
+             */
+            url: string;
         };
         /** @description A QR code, to be drawn. */
         QrPicture: {
@@ -8234,8 +8517,8 @@ export type components = {
         /** @description Whether the server can work, as it last found. */
         Readiness: {
             /**
-             * @description `ready`; `starting` until it has looked for the first time, `database-away` when the database gave no turn to write, and
-             *     `stuck` when it looks no more.
+             * @description `ready`; `starting` until it has looked for the first time, `database-away` when the database did not answer,
+             *     `database-read-only` or `disk-full` when it answers and takes nothing that is written, and `stuck` when it looks no more.
              */
             status: string;
         };
@@ -8258,9 +8541,10 @@ export type components = {
             at: string;
             /**
              * Format: double
-             * @description Milliseconds until the database gave a turn to write; absent when it gave none within five seconds.
+             * @description Milliseconds until the database had taken something that was written; absent when it took nothing within five seconds.
              */
             databaseMillis: number | null;
+            databaseTrouble: components["schemas"]["DatabaseTrouble"] | null;
             disk: components["schemas"]["Used"] | null;
             /** @description Every disk on which something of the server's lies, the data folder's first. An earlier version told of none. */
             disks?: components["schemas"]["Disk"][];
@@ -8504,6 +8788,10 @@ export type components = {
             /** @description What names it as related. */
             relatedFrom: components["schemas"]["KnowledgeRef"][];
         };
+        /** @description A project's other repository, if it has one. */
+        RemoteOfProject: {
+            remote: components["schemas"]["ProjectRemote"] | null;
+        };
         /** @description What is to be removed. */
         RemoveOrphans: {
             /** @description Their paths, as the report names them. */
@@ -8691,6 +8979,14 @@ export type components = {
             code: string;
             /** @description The new password: at least 12 characters. */
             password: string;
+        };
+        /** @description How a former text is taken back. */
+        RestoreFeatureText: {
+            /**
+             * Format: int64
+             * @description Refuses it when the card is no longer at this version.
+             */
+            expectVersion?: number;
         };
         /** @description What is taken back. */
         RestoreKnowledge: {
@@ -9929,10 +10225,10 @@ export type components = {
             runs: number;
         };
         /**
-         * @description What a server has too little of to begin work.
+         * @description What a server lacks, so that it begins no work.
          * @enum {string}
          */
-        Strain: "memory" | "disk";
+        Strain: "memory" | "disk" | "sandbox";
         /** @description What keeps work from beginning. */
         StrainView: {
             /** @description What that means, in sentences. */
@@ -10078,6 +10374,8 @@ export type components = {
             createdBy: components["schemas"]["MemberId"] | null;
             /** @description What it is for. */
             description: string;
+            /** @description A sign to know it by: a word that the page draws, or a character. */
+            icon: string | null;
             /** @description The system's id. */
             id: components["schemas"]["SystemId"];
             /** @description What whoever runs it is asked for. */
@@ -10134,6 +10432,13 @@ export type components = {
             status: components["schemas"]["TaskStatus"];
             /** @description What is to be done, in a few words. */
             title: string;
+        };
+        /** @description A page of tasks. */
+        TaskPage: {
+            /** @description The tasks, those in which something happened last first. */
+            items: components["schemas"]["FeatureCard"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
         };
         /** @description How a task stands, and what came of it. */
         TaskState: {
@@ -10240,6 +10545,11 @@ export type components = {
             /** @enum {string} */
             type: "ready";
         };
+        /**
+         * @description How a text of a card came to be.
+         * @enum {string}
+         */
+        TextDeed: "created" | "edited" | "enhanced" | "imported" | "restored";
         /**
          * @description The colours of the page.
          * @enum {string}
@@ -10385,6 +10695,11 @@ export type components = {
          * @enum {string}
          */
         TidyReason: "over" | "deleted" | "rests" | "idle" | "disk" | "archived" | "gone" | "size";
+        /** @description How a chat, or what an agent did by itself, is to be as a card. */
+        ToCard: {
+            /** @description Its title; the one that it has when absent. */
+            title?: string | null;
+        };
         /**
          * Format: uuid
          * @description A personal access token.
@@ -10472,7 +10787,10 @@ export type components = {
             /** @enum {string} */
             op: "diff";
         } | {
-            /** @description The path of a list of objects with `title`, `description` and perhaps `priority` and `category`. */
+            /**
+             * @description The path of a list of objects with `title`, `description` and perhaps `priority`, `category` and `after`: the places
+             *     in the list, from 1, of cards before it that it depends on.
+             */
             from: string;
             /** @enum {string} */
             op: "create_cards";
@@ -10672,6 +10990,8 @@ export type components = {
             dependencies?: components["schemas"]["FeatureId"][];
             /** @description What to build, in Markdown. */
             description?: string;
+            /** @description Whether the description is a suggestion of a model that the member took: its history tells so. */
+            enhanced?: boolean;
             /**
              * Format: int64
              * @description Refuses the change when the card is no longer at this version.
@@ -11095,7 +11415,6 @@ export type ChangeMcpServer = components['schemas']['ChangeMcpServer'];
 export type ChangeSystem = components['schemas']['ChangeSystem'];
 export type ChangeWebhook = components['schemas']['ChangeWebhook'];
 export type ChatPage = components['schemas']['ChatPage'];
-export type ChatToCard = components['schemas']['ChatToCard'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
 export type CheckKind = components['schemas']['CheckKind'];
@@ -11130,6 +11449,7 @@ export type CreatedToken = components['schemas']['CreatedToken'];
 export type Credential = components['schemas']['Credential'];
 export type Credentials = components['schemas']['Credentials'];
 export type Database = components['schemas']['Database'];
+export type DatabaseTrouble = components['schemas']['DatabaseTrouble'];
 export type Day = components['schemas']['Day'];
 export type DeletedPage = components['schemas']['DeletedPage'];
 export type Delivery = components['schemas']['Delivery'];
@@ -11149,6 +11469,8 @@ export type DismissHost = components['schemas']['DismissHost'];
 export type Editing = components['schemas']['Editing'];
 export type Elsewhere = components['schemas']['Elsewhere'];
 export type EnableTotp = components['schemas']['EnableTotp'];
+export type EnhanceText = components['schemas']['EnhanceText'];
+export type Enhancement = components['schemas']['Enhancement'];
 export type Entry = components['schemas']['Entry'];
 export type EntryDetails = components['schemas']['EntryDetails'];
 export type EntryDraft = components['schemas']['EntryDraft'];
@@ -11174,6 +11496,8 @@ export type FeatureId = components['schemas']['FeatureId'];
 export type FeatureKind = components['schemas']['FeatureKind'];
 export type FeaturePage = components['schemas']['FeaturePage'];
 export type FeatureStatus = components['schemas']['FeatureStatus'];
+export type FeatureText = components['schemas']['FeatureText'];
+export type FeatureTextList = components['schemas']['FeatureTextList'];
 export type FieldError = components['schemas']['FieldError'];
 export type FileStatus = components['schemas']['FileStatus'];
 export type FinishSignUp = components['schemas']['FinishSignUp'];
@@ -11341,6 +11665,7 @@ export type ProjectListItem = components['schemas']['ProjectListItem'];
 export type ProjectNetwork = components['schemas']['ProjectNetwork'];
 export type ProjectOutfit = components['schemas']['ProjectOutfit'];
 export type ProjectPage = components['schemas']['ProjectPage'];
+export type ProjectRemote = components['schemas']['ProjectRemote'];
 export type ProjectSecret = components['schemas']['ProjectSecret'];
 export type ProjectSecretList = components['schemas']['ProjectSecretList'];
 export type ProjectSettings = components['schemas']['ProjectSettings'];
@@ -11349,9 +11674,11 @@ export type ProjectStatus = components['schemas']['ProjectStatus'];
 export type PromoteKnowledge = components['schemas']['PromoteKnowledge'];
 export type ProviderButton = components['schemas']['ProviderButton'];
 export type ProviderKind = components['schemas']['ProviderKind'];
+export type Published = components['schemas']['Published'];
 export type PutCredential = components['schemas']['PutCredential'];
 export type PutPrice = components['schemas']['PutPrice'];
 export type PutProjectSecret = components['schemas']['PutProjectSecret'];
+export type PutRemote = components['schemas']['PutRemote'];
 export type QrPicture = components['schemas']['QrPicture'];
 export type Queue = components['schemas']['Queue'];
 export type QueueItem = components['schemas']['QueueItem'];
@@ -11370,6 +11697,7 @@ export type Register = components['schemas']['Register'];
 export type RejectLearning = components['schemas']['RejectLearning'];
 export type RejectPlan = components['schemas']['RejectPlan'];
 export type RelatedItem = components['schemas']['RelatedItem'];
+export type RemoteOfProject = components['schemas']['RemoteOfProject'];
 export type RemoveOrphans = components['schemas']['RemoveOrphans'];
 export type RemovedOrphans = components['schemas']['RemovedOrphans'];
 export type RenameChat = components['schemas']['RenameChat'];
@@ -11386,6 +11714,7 @@ export type RepositoryGoing = components['schemas']['RepositoryGoing'];
 export type RepositoryUse = components['schemas']['RepositoryUse'];
 export type ResetLink = components['schemas']['ResetLink'];
 export type ResetPassword = components['schemas']['ResetPassword'];
+export type RestoreFeatureText = components['schemas']['RestoreFeatureText'];
 export type RestoreKnowledge = components['schemas']['RestoreKnowledge'];
 export type Retention = components['schemas']['Retention'];
 export type Retry = components['schemas']['Retry'];
@@ -11469,6 +11798,7 @@ export type SystemProblems = components['schemas']['SystemProblems'];
 export type SystemStatus = components['schemas']['SystemStatus'];
 export type SystemStepStatus = components['schemas']['SystemStepStatus'];
 export type Task = components['schemas']['Task'];
+export type TaskPage = components['schemas']['TaskPage'];
 export type TaskState = components['schemas']['TaskState'];
 export type TaskStatus = components['schemas']['TaskStatus'];
 export type TeamCredential = components['schemas']['TeamCredential'];
@@ -11476,6 +11806,7 @@ export type TeamCredentials = components['schemas']['TeamCredentials'];
 export type TeamKey = components['schemas']['TeamKey'];
 export type TeamLimits = components['schemas']['TeamLimits'];
 export type TerminalNotice = components['schemas']['TerminalNotice'];
+export type TextDeed = components['schemas']['TextDeed'];
 export type Theme = components['schemas']['Theme'];
 export type ThinkingLevel = components['schemas']['ThinkingLevel'];
 export type Threshold = components['schemas']['Threshold'];
@@ -11484,6 +11815,7 @@ export type Tidiness = components['schemas']['Tidiness'];
 export type TidyFault = components['schemas']['TidyFault'];
 export type TidyPlan = components['schemas']['TidyPlan'];
 export type TidyReason = components['schemas']['TidyReason'];
+export type ToCard = components['schemas']['ToCard'];
 export type TokenId = components['schemas']['TokenId'];
 export type TokenList = components['schemas']['TokenList'];
 export type Told = components['schemas']['Told'];
@@ -11903,6 +12235,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FeatureAndRun"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_tasks: {
+        parameters: {
+            query?: {
+                /** @description What the page before gave as `next`. */
+                after?: string;
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskPage"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -13762,7 +14131,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["ChatToCard"];
+                "application/json": components["schemas"]["ToCard"];
             };
         };
         responses: {
@@ -14383,7 +14752,10 @@ export interface operations {
     };
     list_plans: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only so many of the latest; all when absent. */
+                versions?: number;
+            };
             header?: never;
             path: {
                 /** @description The feature. */
@@ -14400,6 +14772,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PlanList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    publish_feature: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The feature. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Published"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -14628,6 +15032,142 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FeatureAndRun"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_feature_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The feature. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureTextList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_feature_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The feature. */
+                id: components["schemas"]["FeatureId"];
+                /** @description The number of the text. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureText"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    erase_feature_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The feature. */
+                id: components["schemas"]["FeatureId"];
+                /** @description The number of the text. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    restore_feature_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The feature. */
+                id: components["schemas"]["FeatureId"];
+                /** @description The number of the text. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreFeatureText"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feature"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -16060,6 +16600,8 @@ export interface operations {
                 after?: components["schemas"]["McpServerId"];
                 /** @description How many at most; 100 are the most. */
                 limit?: number;
+                /** @description Whether only those are listed that are the whole team's. */
+                team?: boolean;
             };
             header?: never;
             path?: never;
@@ -16074,6 +16616,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["McpServerPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_team_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateMcpServer"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -16259,7 +16834,10 @@ export interface operations {
     };
     test_mcp_server: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description In which project's sandbox a program of the whole team's is started. A project's is started in its own. */
+                projectId?: components["schemas"]["ProjectId"];
+            };
             header?: never;
             path: {
                 /** @description The server. */
@@ -17454,6 +18032,42 @@ export interface operations {
             };
         };
     };
+    enhance_text: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnhanceText"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskState"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_features: {
         parameters: {
             query?: {
@@ -17786,6 +18400,136 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_remote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemoteOfProject"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_remote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutRemote"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectRemote"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_remote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    sync_remote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectRemote"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -18312,7 +19056,10 @@ export interface operations {
     };
     list_checks: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only so many of the latest; the latest hundred when absent. */
+                latest?: number;
+            };
             header?: never;
             path: {
                 /** @description The run. */
@@ -20144,6 +20891,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskState"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    task_to_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ToCard"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feature"];
                 };
             };
             /** @description Why the request was refused or failed. */

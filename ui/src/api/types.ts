@@ -46,6 +46,8 @@ export type {
   DiffFile,
   DiskReport,
   DiskStanding,
+  Enhancement,
+  EnhanceText,
   Execution,
   ExecutionStatus,
   ExecutionTask,
@@ -56,6 +58,7 @@ export type {
   FeatureCard,
   FeatureKind,
   FeatureStatus,
+  FeatureText,
   FileStatus,
   Forecast,
   GuideUse,
@@ -97,11 +100,13 @@ export type {
   Plan,
   PlannedTask,
   PlanningMode,
+  Position,
   PriceRow,
   Problem,
   Project,
   ProjectListItem,
   ProjectNetwork,
+  ProjectRemote,
   ProjectSecret,
   ProjectSettings,
   ProjectSource,
@@ -150,9 +155,11 @@ export type {
   SystemStatus,
   SystemStepStatus,
   Task,
+  TaskState,
   TeamCredentials,
   TeamKey,
   TerminalNotice,
+  TextDeed,
   ThinkingLevel,
   Thresholds,
   Told,
@@ -207,6 +214,7 @@ export type FeaturePatch = Schema.UpdateFeature;
 export type PlanApproved = Schema.ApprovePlan;
 export type PlanRejected = Schema.RejectPlan;
 export type PriceDraft = Schema.PutPrice;
+export type PutRemote = Schema.PutRemote;
 /** A question about what was used over time. */
 export type SamplesAsked = NonNullable<Schema.operations["list_samples"]["parameters"]["query"]>;
 /** Over how long samples are shown. */

@@ -2,7 +2,7 @@ import { useParams } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { useFeature, useProjects } from "@/api/queries";
 import type { ProjectListItem } from "@/api/types";
-import { persistent } from "@/features/feature/lib/persistent";
+import { persistent } from "@/lib/persistent";
 
 const last = persistent<string>("guildhall.project", "");
 

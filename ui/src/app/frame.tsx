@@ -1,11 +1,12 @@
 import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { type ComponentType, lazy, Suspense, useEffect, useState } from "react";
 import { useMay, useMe, useUnread } from "@/api/queries";
 import { editor, openEditor } from "@/features/editor/store";
 import { setTimeZone } from "@/lib/format";
 import { blockHotkeys, useHotkeys } from "@/lib/hotkeys";
 import { useMedia } from "@/lib/media";
 import { countInTitle } from "@/lib/title";
+import { leaving, useAnyUnsaved } from "@/lib/unsaved";
 import { t } from "@/strings";
 import { useCurrentProject } from "./current-project";
 import { identity } from "./identity";
@@ -24,7 +25,18 @@ const StopAllConfirm = lazy(() => import("@/features/team/stop-all-confirm"));
 const AlertBanner = lazy(() => import("@/features/alerts/banner"));
 const BottomBar = lazy(() => import("./bottom-bar"));
 const IdentityDialog = lazy(() => import("./identity-dialog"));
+const loadQuestion = () => import("./unsaved-question");
+// Typing goes on where it cannot be fetched; then the browser asks, in its own words.
+const UnsavedQuestion = lazy(
+  (): Promise<{ default: ComponentType }> => loadQuestion().catch(() => ({ default: Plain })),
+);
 const IDLE_MS = 1_500;
+
+function Plain() {
+  const question = leaving.use();
+  useEffect(() => question?.answer(window.confirm(question.text)), [question]);
+  return null;
+}
 
 /** The page around every view: sidebar, banner, palette, card editor. */
 export default function Frame() {
@@ -45,9 +57,11 @@ export default function Frame() {
       pathname.startsWith("/f/") || (pathname.startsWith("/p/") && "f" in search),
   });
   // Once opened, they stay, so that they close with their motion.
-  const [used, setUsed] = useState({ shortcuts: false, stopAll: false, editor: false });
+  const [used, setUsed] = useState({ shortcuts: false, stopAll: false, editor: false, question: false });
   if (open === "shortcuts" && !used.shortcuts) setUsed({ ...used, shortcuts: true });
   if (open === "stop-all" && !used.stopAll) setUsed({ ...used, stopAll: true });
+  const unsaved = useAnyUnsaved();
+  if (unsaved && !used.question) setUsed({ ...used, question: true });
   if (editing !== null && !used.editor) setUsed({ ...used, editor: true });
 
   useEffect(
@@ -63,6 +77,7 @@ export default function Frame() {
     const timer = setTimeout(
       () =>
         void loadEditor()
+          .then(loadQuestion)
           .catch(() => {})
           .then(loadPaletteList)
           .catch(() => {})
@@ -114,6 +129,7 @@ export default function Frame() {
       )}
       <Palette />
       <UnsavedGuard />
+      <Suspense>{used.question && <UnsavedQuestion />}</Suspense>
       <Suspense>
         {used.shortcuts && <Shortcuts />}
         {used.stopAll && (

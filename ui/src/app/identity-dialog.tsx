@@ -1,5 +1,5 @@
 import { Fingerprint } from "lucide-react";
-import { type FormEvent, useEffect, useRef, useState } from "react";
+import { type FormEvent, useState } from "react";
 import { createPortal } from "react-dom";
 import { api } from "@/api/calls";
 import { type ApiError, asApiError } from "@/api/error";
@@ -11,17 +11,15 @@ import { words } from "@/features/security/strings";
 import { t } from "@/strings";
 import { ByProvider } from "./by-provider";
 import { identity } from "./identity";
+import { useModal } from "./modal";
 
-/**
- * Asks for the password once more, or for a passkey or an account by which the member signs in. It is the browser's own
- * dialog: it lies over every other window, whatever that is, and gives the focus back to it.
- */
+/** Asks for the password once more, or for a passkey or an account by which the member signs in. */
 export default function IdentityDialog() {
   const asked = identity.use();
   const me = useMe().data;
   const hasPassword = me?.hasPassword ?? true;
   const linked = me?.linked ?? [];
-  const dialog = useRef<HTMLDialogElement>(null);
+  const dialog = useModal();
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
   const [recovery, setRecovery] = useState(false);
@@ -30,19 +28,6 @@ export default function IdentityDialog() {
   const recovers = factors.includes("recoveryCode");
   const asks = recovers || factors.includes("totp");
   const recovering = recovers && (recovery || !factors.includes("totp"));
-
-  useEffect(() => {
-    const element = dialog.current;
-    if (element === null) return;
-    if (!element.open) element.showModal();
-    // The windows beneath and the page's keys listen on the document.
-    const keep = (event: KeyboardEvent) => event.stopPropagation();
-    element.addEventListener("keydown", keep);
-    return () => {
-      element.removeEventListener("keydown", keep);
-      element.close();
-    };
-  }, []);
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();

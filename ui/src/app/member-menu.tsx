@@ -6,6 +6,7 @@ import { Avatar } from "@/components/ui/avatar";
 import { Menu, MenuItem, MenuLabel, MenuRadio, MenuSeparator } from "@/components/ui/menu";
 import { toast } from "@/components/ui/toast";
 import { chooseTheme, useThemeChoice } from "@/lib/theme";
+import { anyUnsaved, askToLeave } from "@/lib/unsaved";
 import { t } from "@/strings";
 import { overlay } from "./overlay";
 import { useRail } from "./rail";
@@ -17,14 +18,16 @@ export const themes = [
   { value: "dark" as const, label: "Dark", icon: <Moon /> },
 ];
 
-/** Signs out and shows the sign-in. */
+/** Signs out and shows the sign-in; asks first where something would be lost. */
 export function useSignOut() {
   const navigate = useNavigate();
-  return () =>
-    signOut().then(
+  return async () => {
+    if (anyUnsaved() && !(await askToLeave())) return;
+    await signOut().then(
       () => navigate({ to: "/login" }),
       (error: unknown) => toast.error(undefined, asApiError(error)),
     );
+  };
 }
 
 /** Who is signed in, with the theme and the way out. */

@@ -5,6 +5,8 @@ import { type ReactNode, useEffect, useMemo, useState } from "react";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import { useMay, useProjects } from "@/api/queries";
+import type { FeatureCard, ProjectListItem } from "@/api/types";
+import { StatusIcon } from "@/components/status";
 import { chatCalls } from "@/features/chat/queries";
 import { openEditor } from "@/features/editor/store";
 import { useCurrentProject } from "./current-project";
@@ -30,14 +32,23 @@ const PROJECTS = 8;
 const SETTLED_MS = 200;
 const SHORTEST = 3;
 const FOUND = 8;
-/** What the hub has of that name, once typing has settled. */
-export function useKnowledge(text: string): Entry[] {
-  const navigate = useNavigate();
+/** So many cards of each project. */
+const CARDS = 6;
+
+/** What is asked of the server: what is typed once that has settled, and nothing while it is too short. */
+function useSettled(text: string): string {
   const [asked, setAsked] = useState("");
   useEffect(() => {
     const timer = setTimeout(() => setAsked(text.trim().length < SHORTEST ? "" : text.trim()), SETTLED_MS);
     return () => clearTimeout(timer);
   }, [text]);
+  return asked;
+}
+
+/** What the hub has of that name, once typing has settled. */
+export function useKnowledge(text: string): Entry[] {
+  const navigate = useNavigate();
+  const asked = useSettled(text);
   const found = useQuery({
     queryKey: ["palette", "knowledge", asked],
     queryFn: ({ signal }) => api.findKnowledge(asked, FOUND, signal),
@@ -64,16 +75,66 @@ export function useKnowledge(text: string): Entry[] {
 
 const PLURAL = { blueprint: "blueprints", entry: "entries", learning: "learnings" } as const;
 
+/** The project that is meant, and some others: each is asked by itself. */
+function useSome(): ProjectListItem[] {
+  const current = useCurrentProject()?.id;
+  const projects = useProjects().data;
+  return useMemo(() => {
+    const ready = (projects ?? []).filter((project) => project.status === "ready");
+    const others = ready.filter(({ id }) => id !== current);
+    return [...ready.filter(({ id }) => id === current), ...others].slice(0, PROJECTS);
+  }, [projects, current]);
+}
+
+/** Cards with that text in title or description, as the server finds them, once typing has settled. */
+export function useCards(text: string): Entry[] {
+  const navigate = useNavigate();
+  const asked = useSettled(text);
+  const projects = useSome();
+  const found = useQueries({
+    queries: projects.map((project) => ({
+      queryKey: ["palette", "cards", project.id, asked],
+      // What is asked for no more is broken off.
+      queryFn: ({ signal }: { signal: AbortSignal }) => api.findFeatures(project.id, asked, CARDS, signal),
+      staleTime: 15_000,
+      enabled: asked !== "",
+    })),
+    combine: (results) => results.flatMap((result) => result.data ?? []),
+  });
+  return useMemo(
+    () => (asked === "" ? [] : found.map((card) => cardEntry(card, nameOf(projects, card), navigate))),
+    [asked, found, projects, navigate],
+  );
+}
+
+const nameOf = (projects: readonly ProjectListItem[], card: FeatureCard) =>
+  projects.find(({ id }) => id === card.projectId)?.name;
+
+/** A card, as a line of the palette. */
+export const cardEntry = (
+  card: FeatureCard,
+  project: string | undefined,
+  navigate: ReturnType<typeof useNavigate>,
+): Entry => ({
+  id: card.id,
+  group: "Cards",
+  label: card.title,
+  words: `#${card.number} ${card.category}`,
+  icon: <StatusIcon status={card.status} />,
+  end: (
+    <span className="num text-faint text-xs">
+      {project} #{card.number}
+    </span>
+  ),
+  run: () =>
+    void navigate({ to: "/p/$projectId", params: { projectId: card.projectId }, search: { f: card.id } }),
+});
+
 /** The chats of the project that is meant and of some others, once somebody looks for something. */
 export function useChats(text: string): Entry[] {
   const asked = text.trim().length >= LEAST;
   const navigate = useNavigate();
-  const current = useCurrentProject()?.id;
-  const ready = (useProjects().data ?? []).filter((project) => project.status === "ready");
-  const projects = [
-    ...ready.filter(({ id }) => id === current),
-    ...ready.filter(({ id }) => id !== current),
-  ].slice(0, PROJECTS);
+  const projects = useSome();
   return useQueries({
     queries: projects.map((project) => ({
       queryKey: [...keys.chats(project.id), "palette"],

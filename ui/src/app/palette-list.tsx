@@ -8,6 +8,7 @@ import {
   Box,
   ChartColumn,
   DatabaseBackup,
+  FolderDown,
   FolderGit2,
   Gauge,
   HardDrive,
@@ -31,7 +32,6 @@ import {
 import { type KeyboardEvent, type ReactNode, type RefObject, useEffect, useMemo, useRef } from "react";
 import { useMay, useMe, useProjects } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
-import { StatusIcon } from "@/components/status";
 import { Keys } from "@/components/ui/kbd";
 import { openEditor } from "@/features/editor/store";
 import { cn } from "@/lib/cn";
@@ -41,7 +41,7 @@ import { t } from "@/strings";
 import { useCurrentProject } from "./current-project";
 import { useSignOut } from "./member-menu";
 import { overlay } from "./overlay";
-import { type Entry, useAsCard, useChats, useKnowledge } from "./palette-found";
+import { cardEntry, type Entry, useAsCard, useCards, useChats, useKnowledge } from "./palette-found";
 import { ELSEWHERE, OWN, PROJECT, type SettingsPlace, shownTo, TEAM, TEAMS } from "./sections";
 
 const MOST = 40;
@@ -92,6 +92,32 @@ function useEntries(): Entry[] {
           run: () => openEditor({ mode: "create", projectId: project.id }),
         });
       }
+    }
+    if (current) {
+      entries.push({
+        id: "graph",
+        group: "Boards",
+        label: `Graph of ${current.name}`,
+        words: "dependencies depends on chain order view",
+        icon: <Workflow />,
+        asked: true,
+        run: () =>
+          void navigate({
+            to: "/p/$projectId",
+            params: { projectId: current.id },
+            search: { view: "graph" },
+          }),
+      });
+      entries.push({
+        id: "clone",
+        group: "Do",
+        label: `Clone ${current.name}`,
+        words: "clone this project git get the code repository fetch push",
+        icon: <FolderDown />,
+        asked: true,
+        run: () =>
+          void navigate({ to: "/p/$projectId/settings", params: { projectId: current.id }, hash: "code" }),
+      });
     }
     entries.push(
       go("inbox", t.nav.inbox, <Inbox />, "/", "g i"),
@@ -292,24 +318,7 @@ function useEntries(): Entry[] {
         for (const card of list ?? []) {
           if (seen.has(card.id)) continue;
           seen.add(card.id);
-          entries.push({
-            id: card.id,
-            group: "Cards",
-            label: card.title,
-            words: `#${card.number} ${card.category}`,
-            icon: <StatusIcon status={card.status} />,
-            end: (
-              <span className="num text-faint text-xs">
-                {names.get(card.projectId)} #{card.number}
-              </span>
-            ),
-            run: () =>
-              void navigate({
-                to: "/p/$projectId",
-                params: { projectId: card.projectId },
-                search: { f: card.id },
-              }),
-          });
+          entries.push(cardEntry(card, names.get(card.projectId), navigate));
         }
       }
     }
@@ -325,6 +334,13 @@ function HintKeys({ keys: hint }: { keys: string }) {
       ))}
     </span>
   );
+}
+
+/** The best of what is called that, and the cards that say it; none of them twice. */
+function withFound(named: Entry[], cards: Entry[]): Entry[] {
+  const best = named.slice(0, MOST);
+  const there = new Set(best.map((entry) => entry.id));
+  return [...best, ...cards.filter((card) => !there.has(card.id))];
 }
 
 /** What answers to what is typed, in its groups. */
@@ -352,17 +368,21 @@ export default function PaletteList({
   const entries = useMemo(() => [...places, ...chats], [places, chats]);
   const list = useRef<HTMLDivElement>(null);
   const knowledge = useKnowledge(text);
+  const cards = useCards(text);
   // Without a question the cards stay away: the palette shows what can be done.
   const found = useMemo(
     () =>
       text.trim() === ""
         ? entries.filter((entry) => !entry.asked && !ONLY_ASKED.includes(entry.group)).slice(0, MOST)
         : [
-            ...rank(text, entries, (entry) => `${entry.label} ${entry.words ?? ""}`).slice(0, MOST),
+            ...withFound(
+              rank(text, entries, (entry) => `${entry.label} ${entry.words ?? ""}`),
+              cards,
+            ),
             // The hub has found them by more than their names.
             ...knowledge,
           ],
-    [entries, text, knowledge],
+    [entries, text, knowledge, cards],
   );
   const groups = useMemo(() => Map.groupBy([...found, ...asCard], (entry) => entry.group), [found, asCard]);
   const flat = useMemo(() => [...groups.values()].flat(), [groups]);

@@ -1,12 +1,11 @@
 import { QueryClient } from "@tanstack/react-query";
-import { ApiError } from "@/api/error";
+import { isPassing } from "@/api/error";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
     queries: {
       // A refusal stays a refusal; only what did not arrive is asked for again.
-      retry: (tries, error) =>
-        tries < 2 && (!(error instanceof ApiError) || error.status === 0 || error.status >= 502),
+      retry: (tries, error) => tries < 2 && isPassing(error),
       refetchOnWindowFocus: false,
       networkMode: "always",
     },

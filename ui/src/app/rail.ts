@@ -1,6 +1,6 @@
 import { createContext, use } from "react";
-import { persistent } from "@/features/feature/lib/persistent";
 import { useMedia } from "@/lib/media";
+import { persistent } from "@/lib/persistent";
 
 /** Whether the sidebar shows signs alone. */
 export const Rail = createContext(false);

@@ -44,6 +44,7 @@ export const TEAMS: readonly SettingsPlace[] = [
   },
   { id: "prices", label: "Prices", words: "price cost model tokens dollars", right: "administer" },
   { id: "team-webhooks", label: "Team webhooks", words: "webhook slack notify", right: "administer" },
+  { id: "team-mcp-servers", label: "Team MCP servers", words: "tools agents" },
 ];
 
 /** The sections of the team's page. */
@@ -62,6 +63,7 @@ export const TEAM: readonly SettingsPlace[] = [
 
 /** The sections of a project's settings. */
 export const PROJECT: readonly SettingsPlace[] = [
+  { id: "code", label: "Get the code", words: "clone this project git fetch push branch" },
   { id: "general", label: "General", words: "name repository branch" },
   { id: "set-up", label: "Set-up", words: "install commands worktree npm" },
   { id: "pipeline", label: "Pipeline", words: "steps review passes" },
@@ -71,6 +73,11 @@ export const PROJECT: readonly SettingsPlace[] = [
   { id: "network", label: "Network", words: "hosts allow registries internet" },
   { id: "caches", label: "Caches and toolchains", words: "cache disk tools" },
   { id: "secrets", label: "Secrets", words: "secret environment password token" },
+  {
+    id: "remote",
+    label: "Other repository",
+    words: "remote github gitlab pull request sync mirror origin push",
+  },
   { id: "mcp-servers", label: "MCP servers", words: "tools server" },
   { id: "archive", label: "Archive", words: "delete remove close", right: "manageProjects" },
 ];

@@ -5,6 +5,9 @@ import { ApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { queries } from "@/api/queries";
 import type { Me } from "@/api/types";
+import { closeEditor } from "@/features/editor/store";
+import { keepFor } from "@/lib/persistent";
+import { anyUnsaved } from "@/lib/unsaved";
 import { startLive, stopLive } from "@/live/socket";
 import { identity } from "./identity";
 import { queryClient } from "./query-client";
@@ -15,23 +18,46 @@ export function safeNext(next: unknown): string {
   return typeof next === "string" && /^\/(?![/\\])/.test(next) ? next : "/";
 }
 
-let leave: () => void = () => {};
+let leave: (to: "/" | "/login") => void = () => {};
 
-/** Says what to do when the session is over while the page is open. */
-export function onLeave(handler: () => void) {
+/** Says how to lead on from what is shown when that is no longer for whoever is there. */
+export function onLeave(handler: (to: "/" | "/login") => void) {
   leave = handler;
 }
 
-function signedOut() {
-  if (queryClient.getQueryData(keys.me) === undefined) return;
+let ending: Promise<boolean> | null = null;
+
+/** The session is over. Resolves to whether the same member signed in again over the page, and goes on. */
+function signedOut(): Promise<boolean> {
+  const me = queryClient.getQueryData<Me>(keys.me);
+  if (me === undefined) return Promise.resolve(false);
+  ending ??= end(me).finally(() => {
+    ending = null;
+  });
+  return ending;
+}
+setOnSignedOut(signedOut);
+
+async function end(before: Me): Promise<boolean> {
   // Nobody is here any more to answer.
   identity.get()?.settle(false);
   stopLive();
   noteSignedOut();
+  const me =
+    anyUnsaved() && (await import("./sign-in-again").then((again) => again.askToSignIn()).catch(() => null));
+  if (me && me.id === before.id) {
+    noteSignedIn();
+    queryClient.setQueryData(keys.me, me);
+    // From the greeting on nothing is missed; what happened until then is fetched.
+    await live().greeting();
+    void queryClient.invalidateQueries();
+    return true;
+  }
   queryClient.clear();
-  leave();
+  if (me) enter(me);
+  leave(me ? "/" : "/login");
+  return false;
 }
-setOnSignedOut(signedOut);
 
 /** Where whoever lacks the second factor that the team asks for is led. */
 export const SET_UP_FACTOR = "/second-factor";
@@ -42,8 +68,14 @@ setOnFactorNeeded(() => {
   if (location.pathname !== SET_UP_FACTOR) location.assign(SET_UP_FACTOR);
 });
 
+/** The page is this member's: what another one left open in it goes. */
+function belongTo(me: Me) {
+  if (keepFor(me.id)) closeEditor();
+}
+
 /** Lets nobody further who has yet to set up what the team asks for. */
 function requireFactor(me: Me) {
+  belongTo(me);
   if (!me.secondFactorNeeded) return;
   stopLive();
   noteSignedOut();
@@ -55,7 +87,7 @@ export async function requireSession(href: string): Promise<Me> {
   const known = queryClient.getQueryData<Me>(keys.me);
   if (known !== undefined) {
     requireFactor(known);
-    live();
+    await live().greeting();
     return known;
   }
   try {
@@ -105,6 +137,7 @@ export async function requireLacking() {
 export function enter(me: Me) {
   queryClient.clear();
   noteSignedIn();
+  belongTo(me);
   queryClient.setQueryData(keys.me, me);
 }
 
@@ -112,5 +145,6 @@ export async function signOut() {
   await api.logout();
   stopLive();
   noteSignedOut();
+  closeEditor();
   queryClient.clear();
 }

@@ -1,7 +1,5 @@
 import { type ShouldBlockFn, useBlocker } from "@tanstack/react-router";
-import { Confirm } from "@/components/ui/dialog";
-import { askToLeave, leaving, useAnyUnsaved } from "@/lib/unsaved";
-import { t } from "@/strings";
+import { askToLeave, useAnyUnsaved } from "@/lib/unsaved";
 
 /** What is shown: a view, and a card beside its board. Other tabs of either lose nothing. */
 const shown = ({ pathname, search }: { pathname: string; search: object }) =>
@@ -11,21 +9,11 @@ const shown = ({ pathname, search }: { pathname: string; search: object }) =>
 const blocks: ShouldBlockFn = async ({ current, next }) =>
   shown(current) !== shown(next) && next.pathname !== "/login" && !(await askToLeave());
 
-/** Asks before a view is left in which something would be lost; the browser asks when the page itself is. */
+/**
+ * Holds the page before a view is left in which something would be lost, until that was asked; the browser asks when the page itself is left.
+ * In the first script, so that it holds from the first letter on; the question comes when it is needed.
+ */
 export function UnsavedGuard() {
   useBlocker({ shouldBlockFn: blocks, disabled: !useAnyUnsaved() });
-  const question = leaving.use();
-  return (
-    <Confirm
-      open={question !== null}
-      onOpenChange={(open) => !open && leaving.get()?.answer(false)}
-      title={t.unsaved.title}
-      confirm={t.unsaved.leave}
-      cancel={t.unsaved.stay}
-      danger
-      onConfirm={() => leaving.get()?.answer(true)}
-    >
-      {question?.text}
-    </Confirm>
-  );
+  return null;
 }

@@ -78,3 +78,20 @@ export function ErrorState({
     </div>
   );
 }
+
+/** That a part of what a view shows could not be fetched: nobody is to take what is missing for what is not there. */
+export function Partly({ error, onRetry }: { error: unknown; onRetry: () => void }) {
+  return (
+    <div
+      role="alert"
+      className="mb-4 flex items-center gap-3 rounded-lg bg-amber-soft px-3 py-1.5 text-amber text-sm"
+    >
+      <p className="flex-1">
+        {t.common.partly} {asApiError(error).detail}
+      </p>
+      <Button size="sm" onClick={onRetry}>
+        {t.common.retry}
+      </Button>
+    </div>
+  );
+}

@@ -67,6 +67,20 @@ export function cachedCard(client: QueryClient, id: string, projectId?: string):
   return undefined;
 }
 
+/** Cards as they are but for what is guessed of them, and how many actions on each are under way. */
+const guessed = new Map<string, { card: FeatureCard; under: number }>();
+
+/** The card as it is, from the first action on it until the last one has settled. */
+function beneath(id: string, held: FeatureCard | undefined) {
+  if (held === undefined) return undefined;
+  const kept = guessed.get(id) ?? { card: held, under: 0 };
+  // What is newer, the server said.
+  if (held.version > kept.card.version) kept.card = held;
+  kept.under += 1;
+  guessed.set(id, kept);
+  return kept;
+}
+
 /** Does an action: shows the outcome at once, puts it back and says why when the server refuses. */
 export async function act(
   client: QueryClient,
@@ -75,6 +89,7 @@ export async function act(
   options: { message?: string; quiet?: boolean } = {},
 ): Promise<Feature | undefined> {
   const before = cachedCard(client, id);
+  const kept = beneath(id, before);
   const guess = GUESS[action];
   if (before !== undefined && guess !== undefined) {
     putFeature(client, { ...before, status: guess, stage: null, error: null });
@@ -97,7 +112,7 @@ export async function act(
     const error = asApiError(cause);
     const now = cachedCard(client, id);
     // Put back only what was guessed: the socket may have brought the truth meanwhile.
-    if (before !== undefined && now?.version === before.version) putFeature(client, before);
+    if (kept !== undefined && now?.version === kept.card.version) putFeature(client, kept.card);
     // Of a move that is not one any more, the card itself tells.
     const begins = action === "start" || action === "retry";
     if (begins && error.status === 409 && error.code !== "illegal-move") noteRefused(id, error);
@@ -105,6 +120,8 @@ export async function act(
       toast.error(before ? `#${before.number} ${before.title}` : undefined, error, toKeys(error.code));
     }
     throw error;
+  } finally {
+    if (kept !== undefined && --kept.under === 0) guessed.delete(id);
   }
 }
 
@@ -148,22 +165,5 @@ export function useFeatureAction(action: FeatureAction, options: { quiet?: boole
         ...(message === undefined ? {} : { message }),
         ...(options.quiet ? { quiet: true } : {}),
       }),
-  });
-}
-
-/** Says something to the agent: `mutate({ id, message })`. */
-export function useFollowUp() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationKey: ["feature", "follow-up"],
-    mutationFn: async ({ id, message }: { id: string; message: string }) => {
-      const began = performance.now();
-      const { feature, run } = await api.followUp(id, message);
-      rememberFeature(feature);
-      putFeature(client, feature);
-      if (broughtSince("run", run.id, began) === undefined) putRun(client, run);
-      return feature;
-    },
-    onError: (error) => toast.error(undefined, asApiError(error)),
   });
 }

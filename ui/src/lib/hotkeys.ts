@@ -17,7 +17,8 @@ export function keyName(event: KeyboardEvent): string {
   return parts.join("+");
 }
 
-function typing(target: EventTarget | null): boolean {
+/** Whether keys are meant for what is written or chosen there. */
+export function typing(target: EventTarget | null): boolean {
   return (
     target instanceof Element &&
     // A window that is closing may still hold the focus; what is typed then is meant for the page.

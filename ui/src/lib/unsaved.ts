@@ -28,6 +28,8 @@ const tellPage: Tell = (id, text) =>
 /** Whether anything on the page would be lost. */
 export const useAnyUnsaved = () => holders.usePart((all) => all.length > 0);
 
+export const anyUnsaved = () => holders.get().length > 0;
+
 /** Asks whether to leave what would be lost. */
 export function askToLeave(): Promise<boolean> {
   leaving.get()?.answer(false);

@@ -1,4 +1,4 @@
-import type { QueryClient } from "@tanstack/react-query";
+import type { InfiniteData, QueryClient } from "@tanstack/react-query";
 import { keys } from "@/api/keys";
 import type {
   Check,
@@ -14,6 +14,7 @@ import type {
   RunHistoryEvent,
   StepView,
 } from "@/api/types";
+import { forgetKept } from "@/features/feature/lib/kept";
 import { announce } from "@/lib/announce";
 import { told } from "@/strings";
 import { noteDoing } from "./doing";
@@ -21,6 +22,7 @@ import { isKnowledge, tellKnowledge } from "./knowledge";
 import { dropService, settle } from "./output";
 import {
   boardOrder,
+  isRemembered,
   joinEvents,
   rememberDeleted,
   rememberFeature,
@@ -57,40 +59,60 @@ export function placeCard(
   return rest.toSpliced(to < 0 ? rest.length : to, 0, card);
 }
 
-/** Writes a card into every list and query that holds it. */
-export function putFeature(client: QueryClient, feature: Feature | FeatureCard) {
+/** Writes a card into every list and query that holds it. `isNew` where nothing has counted it yet. */
+export function putFeature(client: QueryClient, feature: Feature | FeatureCard, isNew = false) {
   const card = toCard(feature);
   const { projectId } = card;
   if (card.kind !== "card") {
     // A chat or a task is on no board. Which chats there are, and in which order, the server says.
     putWhole(client, feature);
-    void client.invalidateQueries({ queryKey: keys.chats(projectId) });
+    staleChats(client, projectId);
     // But it takes a place like a card, and others wait for that.
     void client.invalidateQueries({ queryKey: keys.atWork });
     staleQueue(client, projectId);
     return;
   }
-  let before: FeatureCard | undefined;
-  client.setQueryData<FeatureCard[]>(keys.board(projectId), (list) => {
-    before = list?.find((entry) => entry.id === card.id);
-    return list && placeCard(list, card);
-  });
-  client.setQueryData<FeatureCard[]>(keys.active(projectId), (list) => {
-    before ??= list?.find((entry) => entry.id === card.id);
-    return list && placeCard(list, card, isActive);
-  });
+  const [board, active] = [keys.board(projectId), keys.active(projectId)];
+  const held = (key: readonly unknown[]) =>
+    client.getQueryData<FeatureCard[]>(key)?.find(({ id }) => id === card.id);
+  const whole = client.getQueryData<Feature>(keys.feature(card.id));
+  const before = held(board) ?? held(active) ?? (whole?.kind === "card" ? whole : undefined);
+  client.setQueryData<FeatureCard[]>(board, (list) => list && placeCard(list, card));
+  client.setQueryData<FeatureCard[]>(active, (list) => list && placeCard(list, card, isActive));
   putWhole(client, feature);
-  if (before?.status === card.status) return;
-  countCards(client, projectId, before?.status, card.status);
+  if (before === undefined || before.version < card.version) staleSaid(client, projectId);
+  // A chat that became a card is none any more.
+  if (before === undefined && isListedChat(client, card)) staleChats(client, projectId);
+  // An answer that was slower than the socket changed nothing.
+  if (before !== undefined && (before.version > card.version || before.status === card.status)) return;
+  if (before !== undefined || isNew) countCards(client, projectId, before?.status, card.status);
+  else void client.invalidateQueries({ queryKey: keys.projects });
   staleQueue(client, projectId);
 }
 
 function putWhole(client: QueryClient, feature: Feature | FeatureCard) {
+  const held = client.getQueryData<Feature>(keys.feature(feature.id));
+  // Its title may have been put in before the server knew of it: only the version tells whether it says something else.
+  if (held !== undefined && held.version < feature.version)
+    void client.invalidateQueries({ queryKey: keys.featureTexts(feature.id) });
   client.setQueryData<Feature>(keys.feature(feature.id), (old) => {
     if (old === undefined) return "description" in feature ? feature : undefined;
     return old.version > feature.version ? old : { ...old, ...feature };
   });
 }
+
+const staleChats = (client: QueryClient, projectId: string) =>
+  void client.invalidateQueries({ queryKey: keys.chats(projectId) });
+
+/** What is found by a search may be others now. */
+const staleSaid = (client: QueryClient, projectId: string) =>
+  void client.invalidateQueries({ queryKey: keys.said(projectId) });
+
+/** Whether a list of chats holds it. */
+const isListedChat = (client: QueryClient, { id, projectId }: FeatureCard) =>
+  client
+    .getQueriesData<InfiniteData<{ items: { id: string }[] }>>({ queryKey: keys.chats(projectId) })
+    .some(([, list]) => list?.pages.some(({ items }) => items.some((chat) => chat.id === id)));
 
 /** What waits, and why, is another now. */
 function staleQueue(client: QueryClient, projectId: string) {
@@ -106,18 +128,13 @@ export function staleQueues(client: QueryClient) {
     void client.invalidateQueries({ queryKey: key });
 }
 
-/** Keeps the counts of the projects' list in step; they are fetched again where the card's past is not known. */
+/** Keeps the counts of the projects' list in step. */
 function countCards(
   client: QueryClient,
   projectId: string,
   from: FeatureStatus | undefined,
   to: FeatureStatus | undefined,
 ) {
-  if (client.getQueryData(keys.projects) === undefined) return;
-  if (from === undefined && to !== "backlog") {
-    void client.invalidateQueries({ queryKey: keys.projects });
-    return;
-  }
   client.setQueryData<ProjectListItem[]>(keys.projects, (list) =>
     list?.map((project) => {
       if (project.id !== projectId) return project;
@@ -138,6 +155,10 @@ export function dropFeature(client: QueryClient, featureId: string, projectId: s
     });
   }
   client.removeQueries({ queryKey: keys.feature(featureId) });
+  forgetKept(featureId);
+  staleSaid(client, projectId);
+  // It may have been a chat.
+  staleChats(client, projectId);
   if (from !== undefined) countCards(client, projectId, from, undefined);
   else void client.invalidateQueries({ queryKey: keys.projects });
 }
@@ -231,6 +252,9 @@ export function applyEvents(client: QueryClient, events: Event[]) {
         rememberThing("project", event.project.id, event.project);
         putProject(client, event.project);
         void client.invalidateQueries({ queryKey: keys.network(event.project.id) });
+        void client.invalidateQueries({ queryKey: keys.remote(event.project.id) });
+        // A push is told as a change of the project.
+        void client.invalidateQueries({ queryKey: keys.commits(event.project.id) });
         break;
       case "project.refused-hosts":
         void client.invalidateQueries({ queryKey: keys.network(event.projectId) });
@@ -241,14 +265,17 @@ export function applyEvents(client: QueryClient, events: Event[]) {
         );
         break;
       case "feature.created":
-      case "feature.updated":
+      case "feature.updated": {
         // A card is told of without a new version when a file is put on it or taken off.
         if (client.getQueryData<Feature>(keys.feature(event.feature.id))?.version === event.feature.version)
           void client.invalidateQueries({ queryKey: keys.attachments(event.feature.id) });
+        // What this page made itself was put in with the answer.
+        const isNew = event.type === "feature.created" && !isRemembered(event.feature.id);
         rememberFeature(event.feature);
         rememberThing("feature", event.feature.id, event.feature);
-        putFeature(client, event.feature);
+        putFeature(client, event.feature, isNew);
         break;
+      }
       case "feature.deleted":
         rememberDeleted(event.featureId, event.projectId);
         dropFeature(client, event.featureId, event.projectId);

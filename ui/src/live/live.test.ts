@@ -1,9 +1,10 @@
-import { QueryClient } from "@tanstack/react-query";
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import type { FeatureCard, Project, ProjectListItem, RunHistoryEvent } from "@/api/types";
 import { card, feature, run, runEvent } from "@/test/samples";
-import { applyEvents, placeCard, putProject } from "./apply";
+import { applyEvents, placeCard, putFeature, putProject } from "./apply";
 import { addOutput, clearOutput, liveOutput } from "./output";
 import { collectRunEvents, fetchUnder, forgetRecent, joinEvents, overlay, rememberFeature } from "./recent";
 import { LiveSocket } from "./socket";
@@ -49,6 +50,68 @@ describe("cards from the socket", () => {
     client.setQueryData(keys.board("p1"), [card({ id: "a", version: 5, status: "verified" })]);
     applyEvents(client, [{ type: "feature.updated", seq: 2, at, feature: feature({ id: "a", version: 4 }) }]);
     expect(client.getQueryData<FeatureCard[]>(keys.board("p1"))?.[0]?.status).toBe("verified");
+  });
+
+  const counts = () => client.getQueryData<ProjectListItem[]>(keys.projects)?.[0]?.counts;
+  const isOld = (key: readonly unknown[]) => client.getQueryState(key)?.isInvalidated;
+
+  it("asks anew what is found in cards when one changed, came or went", () => {
+    client.setQueryData(keys.board("p1"), [card({ id: "a", version: 2 })]);
+    const key = [...keys.said("p1"), "token"];
+    const staleBy = (...events: Parameters<typeof applyEvents>[1]) => {
+      client.setQueryData(key, {});
+      applyEvents(client, events);
+      return isOld(key);
+    };
+    const told = (id: string, version: number) =>
+      staleBy({ type: "feature.updated", seq: 2, at, feature: feature({ id, version }) });
+    expect(told("a", 3)).toBe(true);
+    expect(told("a", 3)).toBe(false);
+    expect(told("b", 1)).toBe(true);
+    expect(staleBy({ type: "feature.deleted", seq: 3, at, featureId: "a", projectId: "p1" } as never)).toBe(
+      true,
+    );
+  });
+
+  it("counts nothing twice: what it knows no past of, the server says", () => {
+    client.setQueryData(keys.projects, [
+      { id: "p1", counts: { backlog: 2 } },
+    ] as unknown as ProjectListItem[]);
+    client.setQueryData(keys.active("p1"), []);
+    // A card of a board that was not looked at is edited.
+    applyEvents(client, [{ type: "feature.updated", seq: 2, at, feature: feature({ id: "a", version: 2 }) }]);
+    expect(counts()).toEqual({ backlog: 2 });
+    expect(isOld(keys.projects)).toBe(true);
+    applyEvents(client, [{ type: "feature.created", seq: 3, at, feature: feature({ id: "b" }) }]);
+    expect(counts()).toEqual({ backlog: 3 });
+    // What this page made is counted where its answer is put in.
+    rememberFeature(feature({ id: "c" }));
+    applyEvents(client, [{ type: "feature.created", seq: 4, at, feature: feature({ id: "c" }) }]);
+    expect(counts()).toEqual({ backlog: 3 });
+  });
+
+  it("moves no count for an answer that was slower than the socket", () => {
+    client.setQueryData(keys.projects, [
+      { id: "p1", counts: { in_progress: 1 } },
+    ] as unknown as ProjectListItem[]);
+    client.setQueryData(keys.board("p1"), [card({ id: "a", version: 6, status: "in_progress" })]);
+    putFeature(client, feature({ id: "a", version: 5, status: "queued" }));
+    expect(counts()).toEqual({ in_progress: 1 });
+    expect(isOld(keys.projects)).toBe(false);
+  });
+
+  it("takes what is deleted, or became a card, off the lists of chats", () => {
+    const list = [...keys.chats("p1"), false];
+    const fresh = () => client.setQueryData(list, { pages: [{ items: [{ id: "talk" }] }], pageParams: [] });
+    fresh();
+    applyEvents(client, [{ type: "feature.updated", seq: 2, at, feature: feature({ id: "other" }) }]);
+    expect(isOld(list)).toBe(false);
+    applyEvents(client, [{ type: "feature.updated", seq: 3, at, feature: feature({ id: "talk" }) }]);
+    expect(isOld(list)).toBe(true);
+    fresh();
+    expect(isOld(list)).toBe(false);
+    applyEvents(client, [{ type: "feature.deleted", seq: 4, at, featureId: "talk", projectId: "p1" }]);
+    expect(isOld(list)).toBe(true);
   });
 
   it("knows its files for old when somebody puts one on it, and not with every other change", () => {
@@ -102,6 +165,13 @@ describe("things without a version", () => {
     expect(fetched.status).toBe("failed");
     putProject(client, project("preparing", at));
     expect(client.getQueryData<Project>(keys.project("p1"))?.status).toBe("failed");
+  });
+
+  it("are told of when somebody pushed into them: the commits that are shown are old", () => {
+    const commits = [...keys.commits("p1"), null];
+    client.setQueryData(commits, { items: [] });
+    applyEvents(client, [{ type: "project.updated", seq: 2, at, project: project("ready", at) }]);
+    expect(client.getQueryState(commits)?.isInvalidated).toBe(true);
   });
 
   it("are taken from the answer when the socket told of them long before", async () => {
@@ -317,8 +387,9 @@ describe("the socket", () => {
   });
 
   it("fetches everything anew when it is told to, and then asks for no replay", () => {
-    client.setQueryData(keys.board("p1"), [card({ id: "a" })]);
+    void live.greeting();
     last().say({ type: "hello", seq: 5, node: "n" });
+    client.setQueryData(keys.board("p1"), [card({ id: "a" })]);
     const old = last();
     old.say({ type: "resync" });
     expect(old.closed).toBe(true);
@@ -350,6 +421,61 @@ describe("the socket", () => {
     expect(signedOut).toHaveBeenCalledOnce();
     vi.advanceTimersByTime(60_000);
     expect(FakeSocket.all).toHaveLength(1);
+  });
+
+  it("fetches anew what was fetched before the greeting, though nobody waited for that", async () => {
+    client.setQueryData(keys.board("p1"), []);
+    last().say({ type: "hello", seq: 3, node: "n" });
+    expect(client.getQueryState(keys.board("p1"))?.isInvalidated).toBe(true);
+  });
+
+  it("fetches nothing twice where the greeting was awaited, and holds the page up once", async () => {
+    const settled = vi.fn();
+    void live.greeting(1_000).then(settled);
+    void live.greeting(1_000).then(settled);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(settled).not.toHaveBeenCalled();
+    last().say({ type: "hello", seq: 3, node: "n" });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(settled).toHaveBeenCalledTimes(2);
+    client.setQueryData(keys.board("p1"), []);
+    last().drop();
+    vi.advanceTimersByTime(500);
+    last().say({ type: "hello", seq: 3, node: "n" });
+    expect(client.getQueryState(keys.board("p1"))?.isInvalidated).toBe(false);
+  });
+
+  it("goes on at once where the greeting was waited for in vain before", async () => {
+    void live.greeting(1_000);
+    await vi.advanceTimersByTimeAsync(1_000);
+    const settled = vi.fn();
+    void live.greeting(1_000).then(settled);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(settled).toHaveBeenCalledOnce();
+  });
+
+  it("fetches what failed while the server was away, and no refusal", async () => {
+    void live.greeting();
+    last().say({ type: "hello", seq: 3, node: "n" });
+    const asked = (key: string, status: number) => {
+      const queryFn = vi.fn().mockRejectedValueOnce(new ApiError({ status, code: "x", detail: "" }));
+      queryFn.mockResolvedValue("there");
+      const stop = new QueryObserver(client, { queryKey: [key], queryFn, retry: false }).subscribe(() => {});
+      return { queryFn, stop };
+    };
+    const [lost, refused, left] = [asked("lost", 0), asked("refused", 404), asked("left", 502)];
+    await vi.advanceTimersByTimeAsync(0);
+    left.stop();
+    last().drop();
+    await vi.advanceTimersByTimeAsync(500);
+    last().say({ type: "hello", seq: 3, node: "n" });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(client.getQueryData(["lost"])).toBe("there");
+    expect(refused.queryFn).toHaveBeenCalledOnce();
+    // Nobody looks at it.
+    expect(left.queryFn).toHaveBeenCalledOnce();
+    lost.stop();
+    refused.stop();
   });
 
   it("lets the page go on when the greeting is late, and then fetches anew", async () => {

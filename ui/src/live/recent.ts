@@ -27,6 +27,8 @@ export function rememberDeleted(featureId: string, projectId: string, now = Date
   cards.set(featureId, { at: now, projectId, card: null });
 }
 
+export const isRemembered = (featureId: string) => cards.has(featureId);
+
 /** Board order: by position, then by number. */
 export function boardOrder(a: FeatureCard, b: FeatureCard): number {
   return a.position - b.position || a.number - b.number;

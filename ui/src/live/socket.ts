@@ -1,5 +1,6 @@
 import { notifyManager, type QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
+import { isPassing } from "@/api/error";
 import type { Event, SocketFrame } from "@/api/types";
 import { applyEvents } from "./apply";
 import { tellKnowledge } from "./knowledge";
@@ -39,7 +40,9 @@ export class LiveSocket {
   private quietTimer: ReturnType<typeof setTimeout> | undefined;
   private listeners = new Set<() => void>();
   private greeted: (() => void) | undefined;
-  private late = false;
+  private waited: Promise<void> | undefined;
+  /** Whether something may have been fetched before the greeting, and so could lack what happened in between. */
+  private late = true;
   private now: LiveState = "connecting";
 
   constructor(private readonly options: LiveOptions) {}
@@ -72,7 +75,9 @@ export class LiveSocket {
    */
   greeting(patienceMs = 1_000): Promise<void> {
     if (this.seq !== null) return Promise.resolve();
-    return new Promise((resolve) => {
+    // One patience for all who wait: where no greeting comes, the page is held up once.
+    this.waited ??= new Promise((resolve) => {
+      this.late = false;
       const timer = setTimeout(() => {
         this.late = true;
         resolve();
@@ -82,6 +87,7 @@ export class LiveSocket {
         resolve();
       };
     });
+    return this.waited;
   }
 
   stop() {
@@ -184,7 +190,14 @@ export class LiveSocket {
         return;
       }
       this.seq ??= frame.seq;
-      if (this.late) void this.options.client.invalidateQueries();
+      const { client } = this.options;
+      if (this.late) void client.invalidateQueries();
+      // What could not be fetched while the server was away can be now.
+      else
+        void client.refetchQueries({
+          type: "active",
+          predicate: ({ state }) => state.status === "error" && isPassing(state.error),
+        });
       this.late = false;
       this.greeted?.();
       return;
@@ -234,6 +247,7 @@ export class LiveSocket {
   private startOver() {
     this.seq = null;
     this.late = true;
+    this.waited ??= Promise.resolve();
     clearOutput();
     forgetRecent();
     const { socket } = this;
@@ -245,11 +259,17 @@ export class LiveSocket {
 }
 
 let current: LiveSocket | null = null;
+/** Who shows how the page stands: for longer than one connection lasts. */
+const watchers = new Set<() => void>();
+const tellWatchers = () => {
+  for (const watcher of [...watchers]) watcher();
+};
 
 /** Starts the page's connection; called once a member is signed in. */
 export function startLive(options: LiveOptions): LiveSocket {
   if (current === null) {
     current = new LiveSocket(options);
+    current.subscribe(tellWatchers);
     current.start();
   }
   return current;
@@ -258,12 +278,16 @@ export function startLive(options: LiveOptions): LiveSocket {
 export function stopLive() {
   current?.stop();
   current = null;
+  tellWatchers();
 }
 
 /** How the page stands with the server just now. */
 export function useLiveState(): LiveState {
   return useSyncExternalStore(
-    (listener) => current?.subscribe(listener) ?? (() => {}),
+    (listener) => {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
     () => current?.state ?? "connecting",
   );
 }

@@ -1,5 +1,6 @@
 import { Library, Plus, SearchX } from "lucide-react";
 import { useState } from "react";
+import { isLost } from "@/api/error";
 import { useMay } from "@/api/queries";
 import type { Agent, AgentStatus } from "@/api/types";
 import { Page } from "@/components/page";
@@ -38,7 +39,7 @@ export default function AgentsLibraryPage() {
   );
   return (
     <Page title={s.title} lead={s.lead} width="lg" actions={create}>
-      {agents.isError ? (
+      {isLost(agents) ? (
         <ErrorState error={agents.error} onRetry={() => void agents.refetch()} />
       ) : (
         <>

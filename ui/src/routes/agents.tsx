@@ -1,11 +1,12 @@
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Bot, CircleStop, Gauge } from "lucide-react";
 import { useMemo } from "react";
-import { useMay, useMembers, useRun } from "@/api/queries";
+import { queries, useMay, useMembers, useRun } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
 import { Page } from "@/components/page";
 import { TaskLine } from "@/components/progress";
-import { Empty, ErrorState } from "@/components/state";
+import { Empty, ErrorState, Partly } from "@/components/state";
 import { StatusBadge } from "@/components/status";
 import { Avatar } from "@/components/ui/avatar";
 import { Button } from "@/components/ui/button";
@@ -24,7 +25,7 @@ import { useDoing } from "@/live/doing";
 import * as words from "@/strings";
 
 export default function AgentsPage() {
-  const { working, projects, pending, error, refetch } = useActiveWork();
+  const { working, projects, pending, ...cards } = useActiveWork();
   const names = useMemo(() => new Map(projects.map((project) => [project.id, project.name])), [projects]);
   const atWork = working.filter((card) => card.status === "in_progress");
   const asides = useAsides();
@@ -33,11 +34,21 @@ export default function AgentsPage() {
   const queued = working.filter((card) => card.status === "queued").length + asides.length - answering.length;
   const mayLook = useMay("read");
   const runsTeam = useMay("administer");
-  if (error !== null && projects.length === 0) return <ErrorState error={error} onRetry={refetch} />;
+  const others = useQuery({ ...queries.atWork(), enabled: mayLook });
+  const error = cards.error ?? others.error;
+  const refetch = () => {
+    cards.refetch();
+    void others.refetch();
+  };
+  if (cards.error !== null && projects.length === 0) return <ErrorState error={error} onRetry={refetch} />;
   return (
     <Page
       title="Agents at work"
-      lead={pending ? " " : `${plural(running, "agent")} at work${queued > 0 ? `, ${queued} queued` : ""}.`}
+      lead={
+        pending || error !== null
+          ? " "
+          : `${plural(running, "agent")} at work${queued > 0 ? `, ${queued} queued` : ""}.`
+      }
       width="lg"
       actions={
         <>
@@ -48,15 +59,18 @@ export default function AgentsPage() {
         </>
       }
     >
+      {error !== null && <Partly error={error} onRetry={refetch} />}
       {pending ? (
         <div className="grid gap-3 lg:grid-cols-2">
           <Skeleton className="h-36 rounded-xl" />
           <Skeleton className="h-36 rounded-xl" />
         </div>
       ) : running === 0 ? (
-        <Empty icon={<Bot />} title="No agent is at work">
-          Start a card on a board, and watch here what all agents do.
-        </Empty>
+        error === null && (
+          <Empty icon={<Bot />} title="No agent is at work">
+            Start a card on a board, and watch here what all agents do.
+          </Empty>
+        )
       ) : (
         atWork.length > 0 && (
           <ul className="grid gap-3 lg:grid-cols-2 3xl:grid-cols-3">

@@ -68,6 +68,7 @@ function Shown({ view }: { view: BackupsView }) {
     );
   }
   const good = how === "good";
+  const bad = how === "bad" || how === "old";
   const Shield = good ? ShieldCheck : ShieldAlert;
   return (
     <>
@@ -75,18 +76,15 @@ function Shown({ view }: { view: BackupsView }) {
         aria-label={words[how]}
         className={cn(
           "mb-7 flex gap-3 rounded-xl p-4",
-          good ? "bg-green-soft" : how === "bad" ? "bg-red-soft" : "bg-amber-soft",
+          good ? "bg-green-soft" : bad ? "bg-red-soft" : "bg-amber-soft",
         )}
       >
         <Shield
           aria-hidden
-          className={cn(
-            "mt-0.5 size-5 shrink-0",
-            good ? "text-green" : how === "bad" ? "text-red" : "text-amber",
-          )}
+          className={cn("mt-0.5 size-5 shrink-0", good ? "text-green" : bad ? "text-red" : "text-amber")}
         />
         <div className="min-w-0 flex-1 text-sm">
-          <p className={cn("font-semibold", how === "bad" && "text-red")}>{words[how]}</p>
+          <p className={cn("font-semibold", bad && "text-red")}>{words[how]}</p>
           {how === "unchecked" && (
             <p className="mt-1 break-words">
               {words.uncheckedText} {view.lastGoodUnchecked}

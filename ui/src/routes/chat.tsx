@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { MessagesSquare } from "lucide-react";
+import { isLost } from "@/api/error";
 import { queries, useMay, useProjects } from "@/api/queries";
 import { Empty, ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
@@ -9,8 +10,8 @@ import { ChatList } from "@/features/chat/chat-list";
 import { Conversation } from "@/features/chat/conversation";
 import { NewChat } from "@/features/chat/new-chat";
 import { s } from "@/features/chat/strings";
-import { persistent } from "@/features/feature/lib/persistent";
 import { cn } from "@/lib/cn";
+import { persistent } from "@/lib/persistent";
 import { useTitle } from "@/lib/title";
 
 const lastProject = persistent<string>("guildhall.chat.project", "");
@@ -27,7 +28,7 @@ export default function ChatPage() {
   const mayTalk = useMay("run");
   useTitle(params.chatId === undefined ? s.title : undefined);
 
-  if (projects.isError) return <ErrorState error={projects.error} onRetry={() => void projects.refetch()} />;
+  if (isLost(projects)) return <ErrorState error={projects.error} onRetry={() => void projects.refetch()} />;
   const ready = (projects.data ?? []).filter((project) => project.status === "ready");
   const known = (id: string | undefined) => ready.find((project) => project.id === id)?.id;
   const projectId = chat ?? known(search.p) ?? known(last) ?? ready[0]?.id;

@@ -2,7 +2,7 @@ import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { ArrowLeft } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import { api } from "@/api/calls";
-import { asApiError } from "@/api/error";
+import { asApiError, isLost } from "@/api/error";
 import { useMay, useMe, useProject } from "@/api/queries";
 import type { Project } from "@/api/types";
 import { PROJECT, shownTo } from "@/app/sections";
@@ -13,7 +13,9 @@ import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/dialog";
 import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
+import { Code } from "@/features/projects/settings/code";
 import { ProjectForm } from "@/features/projects/settings/form";
+import { Remote } from "@/features/projects/settings/remote";
 import { Secrets } from "@/features/projects/settings/secrets";
 
 const McpServers = lazy(() => import("@/features/mcp/servers"));
@@ -40,7 +42,7 @@ export default function ProjectSettingsPage() {
           <Skeleton className="h-40" />
           <Skeleton className="h-40" />
         </div>
-      ) : project.isError ? (
+      ) : isLost(project) ? (
         <ErrorState
           error={project.error}
           onRetry={() => project.refetch()}
@@ -58,10 +60,16 @@ function Shown({ project }: { project: Project }) {
   const mayManage = useMay("manageProjects");
   return (
     <Indexed label="Sections of the settings" groups={[{ sections: shownTo(PROJECT, rights) }]}>
-      <ProjectForm project={project} />
+      <Code project={project} />
+      <div className="border-line border-t pt-7">
+        <ProjectForm project={project} />
+      </div>
       {/* What follows is saved by itself. */}
       <div className="mt-10">
         <Secrets projectId={project.id} />
+      </div>
+      <div className="mt-10">
+        <Remote project={project} />
       </div>
       <div className="mt-10">
         <Suspense fallback={<Skeleton className="h-40" />}>

@@ -1,6 +1,6 @@
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { ArrowRight, CircleAlert, FlaskConical, FolderGit2, LoaderCircle, Plus } from "lucide-react";
-import { asApiError } from "@/api/error";
+import { asApiError, isLost } from "@/api/error";
 import { useMay, useProjects } from "@/api/queries";
 import type { FeatureStatus, ProjectListItem } from "@/api/types";
 import { Page } from "@/components/page";
@@ -54,7 +54,7 @@ export default function ProjectsPage() {
             </li>
           ))}
         </ul>
-      ) : projects.isError ? (
+      ) : isLost(projects) ? (
         <ErrorState error={projects.error} onRetry={() => projects.refetch()} />
       ) : projects.data.length === 0 ? (
         <Welcome mayAdd={mayAdd} onAdd={() => open(true)} />

@@ -1,7 +1,9 @@
+import { lazy, Suspense } from "react";
 import { useMay, useMe } from "@/api/queries";
 import { OWN, shownTo, TEAMS } from "@/app/sections";
 import { Page } from "@/components/page";
 import { Indexed } from "@/components/section-index";
+import { Skeleton } from "@/components/ui/skeleton";
 import { ConnectTools } from "@/features/connect/connect";
 import { Security } from "@/features/security/section";
 import { Appearance } from "@/features/settings/appearance";
@@ -17,6 +19,8 @@ import { Profile } from "@/features/settings/profile";
 import { Sessions } from "@/features/settings/sessions";
 import { Tokens } from "@/features/settings/tokens";
 
+const TeamServers = lazy(() => import("@/features/mcp/team-servers"));
+
 /** What is a member's own, and below it what admins set for the team. */
 export default function SettingsPage() {
   const rights = useMe().data?.rights ?? [];
@@ -30,14 +34,14 @@ export default function SettingsPage() {
       lead={
         mayAdminister
           ? "What is yours, then what holds for the team. A project has settings of its own."
-          : "What is yours. A project has settings of its own."
+          : "What is yours, and what your admins set for every project. A project has settings of its own."
       }
     >
       <Indexed
         label="Sections of the settings"
         groups={[
           { title: "You", sections: shownTo(OWN, rights) },
-          ...(teams.length > 0 ? [{ title: "Team", sections: teams }] : []),
+          { title: "Team", sections: teams },
         ]}
       >
         <div>
@@ -53,15 +57,20 @@ export default function SettingsPage() {
           <ConnectTools />
           <Tokens />
         </div>
-        {mayAdminister && (
-          <div className="mt-6 border-line-strong border-t-2 pt-7">
-            <p className="mb-6 text-muted text-sm">What follows holds for the whole team.</p>
-            <TeamKeys />
-            <TeamLimits />
-            <Prices />
-            <TeamWebhooks />
-          </div>
-        )}
+        <div className="mt-6 border-line-strong border-t-2 pt-7">
+          <p className="mb-6 text-muted text-sm">What follows holds for the whole team.</p>
+          {mayAdminister && (
+            <>
+              <TeamKeys />
+              <TeamLimits />
+              <Prices />
+              <TeamWebhooks />
+            </>
+          )}
+          <Suspense fallback={<Skeleton className="h-40" />}>
+            <TeamServers mayManage={mayAdminister} />
+          </Suspense>
+        </div>
       </Indexed>
     </Page>
   );

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { Copy, EllipsisVertical, Play, Plus, Trash2, Workflow } from "lucide-react";
+import { Copy, EllipsisVertical, Play, Plus, SearchX, Trash2, Workflow } from "lucide-react";
 import { useState } from "react";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
@@ -11,10 +11,14 @@ import { Empty, ErrorState } from "@/components/state";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/dialog";
+import { Input } from "@/components/ui/input";
 import { Menu, MenuItem } from "@/components/ui/menu";
+import { Select } from "@/components/ui/select";
 import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
+import { AgentSign } from "@/features/library/agent-sign";
 import { systemQueries, systemsApi } from "@/features/systems/api";
+import { categoriesOf, found } from "@/features/systems/found";
 import { ExecutionBadge } from "@/features/systems/icons";
 import { freshSystem } from "@/features/systems/model";
 import { RunDialog } from "@/features/systems/run-dialog";
@@ -29,6 +33,8 @@ export default function SystemsPage() {
   const navigate = useNavigate();
   const mayBuild = useMay("build");
   const [running, setRunning] = useState<SystemListItem | null>(null);
+  const [text, setText] = useState("");
+  const [category, setCategory] = useState("");
   const open = (id: string) => void navigate({ to: "/systems/$systemId", params: { systemId: id } });
   const add = useMutation({
     mutationFn: () => systemsApi.create(freshSystem(w.fresh)),
@@ -44,8 +50,12 @@ export default function SystemsPage() {
         <ErrorState error={systems.error} onRetry={() => void systems.refetch()} />
       </Page>
     );
-  const own = systems.data?.filter((system) => !system.builtIn) ?? [];
-  const given = systems.data?.filter((system) => system.builtIn) ?? [];
+  const all = systems.data ?? [];
+  const categories = categoriesOf(all);
+  const wanted = found(all, text, category);
+  const own = wanted.filter((system) => !system.builtIn);
+  const given = wanted.filter((system) => system.builtIn);
+  const narrowed = text.trim() !== "" || category !== "";
   return (
     <Page
       title={w.title}
@@ -59,24 +69,68 @@ export default function SystemsPage() {
         )
       }
     >
-      <Section title={w.own} id="own">
-        {systems.isPending ? (
-          <Skeleton className="h-28 rounded-xl" />
-        ) : own.length === 0 ? (
-          <Empty icon={<Workflow />} title={w.none} className="py-6">
-            {mayBuild ? w.noneHelp : w.noneForViewer}
-          </Empty>
-        ) : (
-          <Cards systems={own} onRun={setRunning} />
+      <search className="mb-6 flex flex-wrap gap-2">
+        <Input
+          type="search"
+          aria-label={w.search}
+          placeholder={w.search}
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+          className="max-w-72 flex-1"
+        />
+        {categories.length > 0 && (
+          <Select
+            label={w.category}
+            value={category}
+            onChange={setCategory}
+            className="w-44"
+            options={[
+              { value: "", label: w.anyCategory },
+              ...categories.map((one) => ({ value: one, label: one })),
+            ]}
+          />
         )}
-      </Section>
-      <Section title={w.builtIn} id="built-in">
-        {systems.isPending ? (
-          <Skeleton className="h-28 rounded-xl" />
-        ) : (
-          <Cards systems={given} onRun={setRunning} />
-        )}
-      </Section>
+      </search>
+      {narrowed && wanted.length === 0 && systems.data !== undefined && (
+        <Empty
+          icon={<SearchX />}
+          title={w.noneFound}
+          className="py-6"
+          action={
+            <Button
+              onClick={() => {
+                setText("");
+                setCategory("");
+              }}
+            >
+              {w.clear}
+            </Button>
+          }
+        />
+      )}
+      {/* What one looks for and is not among them needs no heading. */}
+      {(own.length > 0 || !narrowed) && (
+        <Section title={w.own} id="own">
+          {systems.isPending ? (
+            <Skeleton className="h-28 rounded-xl" />
+          ) : own.length === 0 ? (
+            <Empty icon={<Workflow />} title={w.none} className="py-6">
+              {mayBuild ? w.noneHelp : w.noneForViewer}
+            </Empty>
+          ) : (
+            <Cards systems={own} onRun={setRunning} />
+          )}
+        </Section>
+      )}
+      {(given.length > 0 || !narrowed) && (
+        <Section title={w.builtIn} id="built-in">
+          {systems.isPending ? (
+            <Skeleton className="h-28 rounded-xl" />
+          ) : (
+            <Cards systems={given} onRun={setRunning} />
+          )}
+        </Section>
+      )}
       <Executions />
       {running && (
         <RunDialog
@@ -124,6 +178,11 @@ function Card({ system, onRun }: { system: SystemListItem; onRun: () => void }) 
   return (
     <li className="flex flex-col gap-2 rounded-xl border border-line bg-surface p-4 shadow-card">
       <div className="flex items-start gap-2">
+        <AgentSign
+          icon={system.icon}
+          otherwise={Workflow}
+          className="size-6 shrink-0 rounded-md bg-sunken text-sm"
+        />
         <h3 className="min-w-0 flex-1 font-medium">
           <Link
             to="/systems/$systemId"

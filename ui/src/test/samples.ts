@@ -46,7 +46,7 @@ export function card(part: Partial<FeatureCard> & { id: string }): FeatureCard {
 }
 
 export function feature(part: Partial<Feature> & { id: string }): Feature {
-  return { ...card(part), description: "Do it.", summary: null, ...part };
+  return { ...card(part), description: "Do it.", summary: null, executionId: null, ...part };
 }
 
 export function run(part: Partial<Run> & { id: string }): Run {

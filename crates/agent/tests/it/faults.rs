@@ -1,7 +1,7 @@
 //! A provider with faults.
 
 use guildhall_agent::Ended;
-use guildhall_llm::models;
+use guildhall_llm::{Backoff, models};
 use guildhall_sim::Fault;
 use guildhall_types::Clock;
 use guildhall_types::event::OutputStream;
@@ -53,15 +53,75 @@ async fn a_rate_limit_is_waited_for_as_the_provider_says_and_costs_no_attempt() 
 }
 
 #[tokio::test]
-async fn a_fault_that_does_not_end_ends_the_run() {
+async fn an_outage_puts_the_work_off_for_hours_and_only_then_ends_it() {
+    for fault in [Fault::Server, Fault::HangBeforeHeaders] {
+        let house = if fault == Fault::HangBeforeHeaders { House::impatient().await } else { House::new().await };
+        house.sim.fail_next([fault; 14]);
+        let began = house.clock.now();
+        let ended = house.run(house.job(&script(WORK))).await;
+        let Ended::Parked { until, reason, budget: None, out_since: Some(since) } = ended else { panic!("{ended:?}") };
+        assert_eq!((until - house.clock.now(), since), (chrono::Duration::minutes(10), began), "{fault:?}");
+        assert!(reason.contains("since 4 October, 00:00 (UTC)") && reason.contains("costs no attempt"), "{reason}");
+        assert_eq!(house.sim.requests().len(), 11);
+        // Claimed anew, it only looks whether that is over; since when it lasts is kept.
+        house.clock.advance(chrono::Duration::hours(11));
+        let mut job = house.job(&script(WORK));
+        job.outage.since = Some(since);
+        let ended = house.run(job.clone()).await;
+        assert!(matches!(ended, Ended::Parked { out_since: Some(at), .. } if at == since), "{fault:?}: {ended:?}");
+        assert_eq!(house.sim.requests().len(), 14, "{fault:?}");
+        assert_eq!(done(house.run(job.clone()).await), "Done now.", "{fault:?}: the provider is back");
+    }
+    // It does not wait for ever.
     let house = House::new().await;
-    let prompt = script(&[r#"{"fault": {"kind": "server", "times": 99}, "say": "Never."}"#]);
-    let (code, message) = failed(house.run(house.job(&prompt)).await);
+    house.sim.fail_next([Fault::Server; 99]);
+    let mut job = house.job(&script(WORK));
+    job.outage.since = Some(house.clock.now() - chrono::Duration::hours(12));
+    let (code, message) = failed(house.run(job).await);
     assert_eq!(code, "provider-error");
     assert!(message.contains("500") && message.contains("Internal"), "{message}");
-    assert_eq!(house.sim.requests().len(), 11);
-    // Retrying takes up where it was.
-    assert_eq!(failed(house.run(house.job(&prompt)).await).0, "provider-error");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_each_time_is_paid_for_at_the_usual_tries_and_no_more() {
+    for fault in [Fault::Cut, Fault::Hang] {
+        let house = if fault == Fault::Hang { House::impatient().await } else { House::new().await };
+        house.sim.fail_next([fault; 99]);
+        let (code, message) = failed(house.run(house.job(&script(WORK))).await);
+        assert!(matches!(code.as_str(), "stream-broken" | "provider-silent"), "{code}: {message}");
+        assert!(!message.contains("No call has been answered"), "{message}");
+        assert_eq!((house.sim.requests().len(), house.book.side_calls()), (11, 11), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_over_when_the_provider_refuses_and_counts_no_hours_of_sleep() {
+    for sleeps in [false, true] {
+        let house = House::new().await;
+        let refusal = if sleeps { Fault::Server } else { Fault::RateLimited };
+        house.sim.fail_next([refusal, Fault::Server, Fault::Server, Fault::Server]);
+        let mut job = house.job(&script(WORK));
+        job.backoff = Backoff::with_unit(std::time::Duration::from_millis(100));
+        job.outage.since = Some(house.clock.now() - chrono::Duration::hours(if sleeps { 1 } else { 13 }));
+        let wakes = async {
+            while sleeps && house.sim.requests().is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            if sleeps {
+                house.clock.leap(chrono::Duration::hours(13));
+            }
+        };
+        let (ended, ()) = tokio::join!(house.run(job), wakes);
+        assert_eq!(done(ended), "Done now.", "{sleeps}: three failures are no outage of hours");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_providers_answer_ends_the_run() {
+    let house = House::new().await;
+    house.sim.fail_next([Fault::Garbage; 99]);
+    assert_eq!(failed(house.run(house.job(&script(WORK))).await).0, "not-a-provider");
+    assert_eq!(house.sim.requests().len(), 6);
 }
 
 #[tokio::test]
@@ -69,7 +129,7 @@ async fn an_overload_that_does_not_end_puts_the_work_off_and_fails_nothing() {
     let house = House::new().await;
     let prompt = script(&[r#"{"fault": {"kind": "overloaded", "times": 13}, "say": "At last."}"#]);
     let ended = house.run(house.job(&prompt)).await;
-    let Ended::Parked { until, reason, budget: None } = ended else { panic!("{ended:?}") };
+    let Ended::Parked { until, reason, budget: None, out_since: None } = ended else { panic!("{ended:?}") };
     assert_eq!(until - house.clock.now(), chrono::Duration::minutes(10));
     assert!(reason.contains("529"), "{reason}");
     assert_eq!(house.sim.requests().len(), 11);
@@ -84,7 +144,7 @@ async fn a_wait_beyond_all_patience_puts_the_work_off() {
     job.patience = std::time::Duration::from_millis(100);
     let governor = job.governor.clone();
     let ended = house.run(job).await;
-    let Ended::Parked { until, reason, budget: None } = ended else { panic!("{ended:?}") };
+    let Ended::Parked { until, reason, budget: None, out_since: None } = ended else { panic!("{ended:?}") };
     let wait = until - house.clock.now();
     assert!(wait <= chrono::Duration::seconds(1) && wait >= chrono::Duration::milliseconds(800), "{wait}");
     assert!(reason.contains("costs no attempt"), "{reason}");
@@ -111,9 +171,12 @@ async fn a_provider_that_is_not_there_is_named() {
     let house = House::new().await;
     let mut job = house.job("Hello.");
     job.endpoint.base_url = "http://127.0.0.1:9".parse().unwrap();
-    let (code, message) = failed(house.run(job).await);
-    assert_eq!(code, "provider-unreachable");
-    assert!(message.contains("127.0.0.1"), "{message}");
+    let ended = house.run(job.clone()).await;
+    let Ended::Parked { reason, out_since: Some(since), .. } = ended else { panic!("{ended:?}") };
+    assert!(reason.contains("127.0.0.1"), "{reason}");
+    house.clock.advance(chrono::Duration::hours(12));
+    job.outage.since = Some(since);
+    assert_eq!(failed(house.run(job).await).0, "provider-unreachable");
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use guildhall_agent::{Tool, ToolAnswer, ToolContext, tools};
 use guildhall_sandbox::{Room, Sandbox};
 use guildhall_store::{McpLook, StoreError};
 use guildhall_team::{Team, TeamError, mcp_hash};
-use guildhall_types::McpServerId;
 use guildhall_types::chat::ToolSpec;
 use guildhall_types::mcp::{McpServer, McpShape, McpTool, McpTransport};
+use guildhall_types::{McpServerId, ProjectId};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
@@ -31,6 +31,8 @@ const MOST: usize = 1_000;
 pub(crate) struct InRun {
     team: Team,
     sandbox: Sandbox,
+    /// The project of the run: what stands in its secrets, no answer says.
+    project: ProjectId,
     room: Room,
     server: McpServer,
     told: Told,
@@ -58,12 +60,12 @@ impl InRun {
     pub(crate) fn new(
         team: Team,
         sandbox: Sandbox,
-        room: Room,
+        (project, room): (ProjectId, Room),
         server: McpServer,
         told: Told,
         leaving: TaskTracker,
     ) -> Self {
-        Self { team, sandbox, room, server, told, leaving, state: Mutex::default() }
+        Self { team, sandbox, project, room, server, told, leaving, state: Mutex::default() }
     }
 
     fn limit(&self) -> Duration {
@@ -155,7 +157,7 @@ impl InRun {
         }
         state.starts += 1;
         let Self { team, sandbox, room, server, leaving, .. } = self;
-        let dial = Dial { team, sandbox, room: Some(room), server, leaving };
+        let dial = Dial { team, sandbox, project: Some(self.project), room: Some(room), server, leaving };
         match dial.open(self.limit()).await {
             Ok(session) => {
                 let shapes = session.listed.shapes.clone();
@@ -215,7 +217,7 @@ impl InRun {
             Ok(server) if server.enabled => MOVED,
             Err(TeamError::Store(StoreError::McpServerMoved)) => MOVED,
             Ok(_) | Err(TeamError::NotFound { .. } | TeamError::Store(StoreError::NotFound { .. })) => {
-                "a member took it out of the project or switched it off"
+                "a member took it away or switched it off"
             }
             Err(error) => {
                 // What cannot be compared with what was approved is not called.

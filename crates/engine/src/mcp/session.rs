@@ -4,6 +4,7 @@
 //! 2025-11-25 or whichever older one the server answers with. A server is told no roots, is lent no model, and may ask nobody
 //! anything: such requests are refused, and a call that would need them fails.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use guildhall_llm::{CallError, Uncalled};
 use guildhall_sandbox::{Room, Sandbox, Streams};
 use guildhall_team::Team;
+use guildhall_types::ProjectId;
 use guildhall_types::mcp::{McpServer, McpTransport, McpValue};
 use http::{HeaderName, HeaderValue};
 use rmcp::ServiceError;
@@ -87,6 +89,8 @@ pub(crate) struct Session {
     program: Option<Program>,
     heard: Arc<Heard>,
     blot: Blot,
+    /// What its list of tools is kept free of.
+    of_list: Blot,
     limit: Duration,
     /// A call was made, and its answer did not come: the server is to hear that nobody waits for it.
     calling: bool,
@@ -106,6 +110,8 @@ impl std::fmt::Debug for Session {
 pub(crate) struct Dial<'a> {
     pub(crate) team: &'a Team,
     pub(crate) sandbox: &'a Sandbox,
+    /// The project on whose behalf it is spoken to, if there is one.
+    pub(crate) project: Option<ProjectId>,
     pub(crate) room: Option<&'a Room>,
     pub(crate) server: &'a McpServer,
     /// Tracks the end of a conversation that is dropped.
@@ -123,11 +129,16 @@ impl Dial<'_> {
             return Err(bare(MOVED.to_owned()));
         }
         let values = values.map_err(|error| bare(error.to_string()))?;
-        let project = self.team.blot_of(self.server.project_id).await.map_err(|error| bare(error.to_string()))?;
+        let project = match self.project {
+            Some(project) => self.team.blot_of(project).await.map_err(|error| bare(error.to_string()))?,
+            None => guildhall_types::blot::Blot::default(),
+        };
+        // What one of the team's offers is written down for all projects: a secret of one of them has no say in it.
+        let of_list = Blot::new(&values, if now.project_id.is_some() { project.clone() } else { Default::default() });
         let blot = Blot::new(&values, project);
         let opened = match &self.server.transport {
-            McpTransport::Stdio { command } => self.start(command, &values, &blot, limit).await,
-            McpTransport::Http { url } => self.reach(url, &values, &blot, limit).await,
+            McpTransport::Stdio { command } => self.start(command, &values, &of_list, limit).await,
+            McpTransport::Http { url } => self.reach(url, &values, &of_list, limit).await,
         };
         let (service, heard, program, listed) = opened.map_err(|failed| Failed {
             words: blot.over(&failed.words),
@@ -139,6 +150,7 @@ impl Dial<'_> {
             program,
             heard,
             blot,
+            of_list,
             limit,
             calling: false,
             leaving: self.leaving.clone(),
@@ -150,14 +162,21 @@ impl Dial<'_> {
         &self,
         command: &str,
         values: &[(McpValue, Zeroizing<String>)],
-        blot: &Blot,
+        of_list: &Blot,
         limit: Duration,
     ) -> Result<Opened, Failed> {
         let bare = |words: String| Failed { words, stderr: None };
         let room = self.room.ok_or_else(|| bare("there is no place to start it in".to_owned()))?;
-        let line = line(command, values);
+        let mut line = line(command, values);
+        let mut room = Cow::Borrowed(room);
+        if self.server.project_id.is_none() {
+            // It has a secret of the whole team's. What a project's agents leave in the worktree and the caches is not to decide what
+            // is started, as it would by npm's settings or packages there.
+            room.to_mut().cache = None;
+            line.insert_str(0, "cd /tmp || exit\n");
+        }
         let mut running =
-            self.sandbox.start(room, &line, Streams::Parted).await.map_err(|error| bare(error.to_string()))?;
+            self.sandbox.start(&room, &line, Streams::Parted).await.map_err(|error| bare(error.to_string()))?;
         let (Some(mut input), Some(output), Some(errors)) =
             (running.input.take(), running.output.take(), running.errors.take())
         else {
@@ -177,7 +196,7 @@ impl Dial<'_> {
             }
             let service =
                 manners.serve_with_lifecycle((messages, input), lifecycle()).await.map_err(|e| of_start(&e))?;
-            let listed = list(&service, blot).await.map_err(|error| of_call(&error))?;
+            let listed = list(&service, of_list).await.map_err(|error| of_call(&error))?;
             Ok::<_, String>((service, listed))
         };
         let spoken = match tokio::time::timeout(limit, speaking).await {
@@ -199,7 +218,7 @@ impl Dial<'_> {
         &self,
         url: &str,
         values: &[(McpValue, Zeroizing<String>)],
-        blot: &Blot,
+        of_list: &Blot,
         limit: Duration,
     ) -> Result<Opened, Failed> {
         let bare = |words: String| Failed { words, stderr: None };
@@ -217,7 +236,7 @@ impl Dial<'_> {
         let speaking = async {
             let transport = StreamableHttpClientTransport::with_client(Tap::new(client, Arc::clone(&heard)), config);
             let service = manners.serve_with_lifecycle(transport, lifecycle()).await.map_err(|e| of_start(&e))?;
-            let listed = list(&service, blot).await.map_err(|error| of_call(&error))?;
+            let listed = list(&service, of_list).await.map_err(|error| of_call(&error))?;
             Ok::<_, String>((service, listed))
         };
         match tokio::time::timeout(limit, speaking).await {
@@ -287,7 +306,7 @@ impl Session {
             return Ok(false);
         }
         let Some(service) = &self.service else { return Err(GONE.to_owned()) };
-        match tokio::time::timeout(self.limit, list(service, &self.blot)).await {
+        match tokio::time::timeout(self.limit, list(service, &self.of_list)).await {
             Ok(Ok(listed)) => {
                 self.listed = listed;
                 Ok(true)

@@ -14,10 +14,11 @@ use tokio::sync::OwnedRwLockReadGuard;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::keep::keep;
+use super::keep::{keep, set_up_and_keep};
 use super::{Live, Why, at_work};
 use crate::Engine;
 use crate::problems::chain;
+use crate::set_up::Due;
 
 /// What is to be started.
 pub(super) struct Wish {
@@ -28,6 +29,8 @@ pub(super) struct Wish {
     pub(super) port: Option<u16>,
     pub(super) member: Option<MemberId>,
     pub(super) caches: Option<OwnedRwLockReadGuard<()>>,
+    /// How the worktree is to be set up first.
+    pub(super) set_up: Option<Due>,
 }
 
 impl Engine {
@@ -42,7 +45,7 @@ impl Engine {
 
     async fn begin_whole(&self, store: &Store, wish: Wish) -> Result<(Service, Arc<Live>), TeamError> {
         boundary!("service.begin");
-        let Wish { run, room, name, command, port, member, caches } = wish;
+        let Wish { run, room, name, command, port, member, caches, set_up } = wish;
         let live = Arc::new(Live {
             id: ServiceId::new(),
             run,
@@ -93,6 +96,10 @@ impl Engine {
                 return Err(refused.err().map_or_else(running, TeamError::from));
             }
         };
+        if let Some(due) = set_up {
+            self.spawn(set_up_and_keep(self.clone(), Arc::clone(&live), due, command));
+            return Ok((service, live));
+        }
         let room = live.room.given(SecretUse::Services);
         match self.0.sandbox.start(&room, &command, Streams::Merged).await {
             Ok(process) => {

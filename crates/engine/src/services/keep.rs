@@ -3,8 +3,9 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use guildhall_sandbox::{Exit, Over, Running};
+use guildhall_sandbox::{Exit, Over, Running, Streams};
 use guildhall_types::event::OutputStream;
+use guildhall_types::secret::SecretUse;
 use guildhall_types::service::MINUTES;
 use rustix::process::Signal;
 use tokio::io::AsyncReadExt;
@@ -15,11 +16,43 @@ use super::log::Shown;
 use super::{LOG, Live, Why};
 use crate::Engine;
 use crate::problems::chain;
+use crate::set_up::Due;
 
 /// How often what a service prints is shown.
 const SHOW: Duration = Duration::from_millis(200);
 /// Bytes that are read at once.
 const CHUNK: usize = 16 * 1024;
+
+/// Sets the worktree up and starts a service in it, and keeps that. What the set-up prints stands in the service's log: blotted by
+/// whoever runs it.
+pub(super) async fn set_up_and_keep(engine: Engine, live: Arc<Live>, due: Due, command: String) {
+    let stream = OutputStream::Service { service: live.id };
+    let mut show = |text: &str| {
+        live.log().push(text.as_bytes());
+        engine.0.bus.write(live.run, 0, stream.clone(), text);
+    };
+    let setting_up = engine.set_up_to_look(live.run, &due, &live.room, &live.stop, &mut show);
+    let shutting_down = async {
+        engine.0.stop.cancelled().await;
+        live.halt(Why::Shutdown);
+        // That lets the set-up end.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        biased;
+        () = shutting_down => {}
+        () = setting_up => {}
+    }
+    let stopped = live.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(why) = stopped {
+        engine.put_end(&live, Err(why)).await;
+        return;
+    }
+    match engine.0.sandbox.start(&live.room.given(SecretUse::Services), &command, Streams::Merged).await {
+        Ok(running) => keep(engine, live, running).await,
+        Err(error) => engine.put_end(&live, Err(Why::Failed(chain(&error)))).await,
+    }
+}
 
 /// Keeps a service until it ends or is to stop.
 pub(super) async fn keep(engine: Engine, live: Arc<Live>, mut running: Running) {

@@ -61,8 +61,16 @@ impl Services for RunServices {
     async fn start(&self, name: &str, command: &str, port: Option<u16>) -> Result<Begun, String> {
         let (name, command) = checked(name, command).map_err(|(field, message)| format!("`{field}`: {message}."))?;
         let (run, room) = (self.run, self.room.clone());
-        let wish =
-            Wish { run, room, name: name.to_owned(), command: command.to_owned(), port, member: None, caches: None };
+        let wish = Wish {
+            run,
+            room,
+            name: name.to_owned(),
+            command: command.to_owned(),
+            port,
+            member: None,
+            caches: None,
+            set_up: None,
+        };
         let store = &self.engine.0.team.store;
         let (_, live) = self.engine.begin_service(store, wish).await.map_err(|error| self.refused(&error))?;
         let began = Instant::now();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use guildhall_git::{GitError, Identity, Leaving, LeftOut, Oid, Repo, Worktree};
 use guildhall_store::{RunPlace, Store};
+use guildhall_team::backup::sweep_scratch;
 use guildhall_team::{Places, RETENTION};
 use guildhall_types::feature::FeatureKind;
 use guildhall_types::retention::Retention;
@@ -13,9 +14,10 @@ use guildhall_types::tidy::{TidyReason, WorktreeFacts, caches_to_go, repository_
 use guildhall_types::{Clock, ProjectId, RunId};
 
 use super::look::Held;
-use crate::Engine;
 use crate::problems::{Trouble, chain};
 use crate::reading::disks;
+use crate::terminal::by_hand;
+use crate::{Engine, checks};
 
 /// What a clean-up did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,6 +79,13 @@ impl Broom {
         if let Err(error) = self.sweep_left(&mut swept).await {
             swept.fault("what was left in worktrees could not be looked at", &error);
         }
+        for scratch in self.places.scratch() {
+            match sweep_scratch(scratch).await {
+                Ok(true) => swept.gone.push("what was left of a look at a backup that was cut off".to_owned()),
+                Ok(false) => {}
+                Err(error) => swept.fault("what was left of a look at a backup stays", &error),
+            }
+        }
         if pack {
             self.pack(&mut swept).await;
         }
@@ -114,7 +123,7 @@ impl Broom {
                     swept.gone.push(format!("the worktree of run {} ({})", going.run_id, going.why));
                 }
                 Ok(false) => {}
-                Err(error @ (Trouble::TooLarge { .. } | Trouble::TooMany(_))) => {
+                Err(error @ (Trouble::TooLarge { .. } | Trouble::TooMany(_) | Trouble::ByHand(_))) => {
                     swept.stays.push(format!("the worktree of {} stays: {error}", named(&one.place)));
                 }
                 Err(error) => swept.fault(&format!("the worktree of run {} stays", going.run_id), &error),
@@ -163,12 +172,17 @@ impl Broom {
         let Some(worktree) = repo.worktree(&id.to_string(), &folder)? else {
             return self.remove_unknown(&folder).await;
         };
-        let saved = self.save(&repo, &worktree, run, over, given_up).await;
+        let saved = async {
+            let run = self.keep_by_hand(run, over).await?;
+            self.save(&repo, &worktree, &run, over, given_up).await?;
+            Ok(run)
+        };
+        let saved: Result<Run, Trouble> = saved.await;
         if let Some(engine) = &self.engine {
             let why = saved.as_ref().err().map(|error| chain(error));
             engine.0.tidying.state().tried(id, why, self.clock.now());
         }
-        saved?;
+        let run = saved?;
         repo.remove_worktree(&worktree).await?;
         // Nothing was made in it, so that its branch says nothing.
         let nothing = run.head_commit == run.base_commit || run.head_commit.is_none();
@@ -176,6 +190,19 @@ impl Broom {
             repo.drop_branch(&run.branch, &Oid::parse(base)?).await?;
         }
         Ok(true)
+    }
+
+    /// Makes what a member changed by hand and what could not be saved then a part of the work: that does not come back by itself.
+    /// Of what is over it is kept with all else. Returns the run as it is then.
+    async fn keep_by_hand(&self, run: &Run, over: bool) -> Result<Run, Trouble> {
+        if over || !by_hand::is_left(&self.places.run(run.id)) {
+            return Ok(run.clone());
+        }
+        let Some(engine) = &self.engine else {
+            return Err(Trouble::ByHand("only a server that runs can do that".to_owned()));
+        };
+        engine.keep_left_by_hand(run.id).await.map_err(|error| Trouble::ByHand(chain(&error)))?;
+        Ok(self.store.run(run.id).await?.unwrap_or_else(|| run.clone()))
     }
 
     /// Puts what a worktree holds beside its work on a ref of its own: for good of what is over, anything else so that
@@ -194,8 +221,16 @@ impl Broom {
         let name = run.id.to_string();
         repo.take_snapshots(&name, &head).await?;
         let leaving = if over { Leaving::ForGood } else { Leaving::ForAWhile };
-        let laid = repo.lay_aside(worktree, &head, &author(), leaving, self.clock.now()).await;
-        match laid.map_err(Trouble::from).and_then(|left_out| all_kept(&left_out)) {
+        let laid = async {
+            let folder = self.places.run(run.id);
+            // Where somebody was at work by hand, nobody can tell any more what checks left.
+            if !by_hand::is_left(&folder) {
+                checks::recover(repo, worktree, &folder).await?;
+            }
+            let laid = repo.lay_aside(worktree, &head, &author(), leaving, self.clock.now()).await;
+            laid.map_err(Trouble::from)
+        };
+        match laid.await.and_then(|left_out| all_kept(&left_out)) {
             // Whatever is in the way, such as a full disk: room on it is what is wanted.
             Err(error) if given_up => {
                 tracing::warn!(run = %run.id, why = chain(&error), "not all of a worktree was kept, as an admin wants it");

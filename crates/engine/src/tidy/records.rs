@@ -57,18 +57,17 @@ impl Broom {
             swept.gone.push(format!("the histories of {runs} closed runs, and {events} events"));
         }
         let Some(before) = before(rules.snapshot_days, now) else { return Ok(()) };
+        let mut after = None;
         loop {
-            let some = self.store.old_refs(before, AT_ONCE).await?;
-            let (count, faults) = (some.len(), swept.faults.len());
+            let some = self.store.old_refs(before, after, AT_ONCE).await?;
+            // Those that go wrong are asked for again by the next clean-up, and keep this one from no other.
+            let Some(last) = some.last() else { return Ok(()) };
+            after = Some(last.id);
             for old in some {
                 match self.tidy_refs(&old).await {
                     Ok(()) => self.store.note_refs_tidied(old.id).await?,
                     Err(error) => swept.fault(&format!("the refs of run {} stay", old.id), &error),
                 }
-            }
-            // Those that went wrong are asked for again by the next clean-up, not by this one.
-            if count == 0 || swept.faults.len() > faults {
-                return Ok(());
             }
         }
     }
@@ -124,6 +123,7 @@ impl Broom {
             repo.drop_empty_snapshots(&name, &base).await?;
         } else if old.merged {
             repo.drop_snapshots(&name, &old.branch, &head).await?;
+            repo.drop_made_up(&name).await?;
         }
         Ok(())
     }

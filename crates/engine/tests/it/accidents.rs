@@ -257,7 +257,7 @@ async fn a_clock_that_leaps_an_hour_and_back_takes_no_run_from_its_runner() {
     }
     for (turns, hours) in [(1, 1), (3, -1), (5, -1), (6, 1)] {
         hall.turns(ids[0], turns).await;
-        clock.advance(chrono::Duration::hours(hours));
+        clock.leap(chrono::Duration::hours(hours));
         // Long enough for the engine to look for work.
         tokio::time::sleep(Duration::from_millis(700)).await;
         assert!(hall.engine.stats().await.active_runs <= 3, "more are at work than the limit allows");

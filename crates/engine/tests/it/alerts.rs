@@ -10,10 +10,10 @@ use guildhall_types::auto::Reason;
 use guildhall_types::event::Happening;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::notification::NotificationKind;
-use guildhall_types::project::ProjectSource;
+use guildhall_types::project::{AfterWork, ProjectSource};
 use guildhall_types::reading::{Disk, DiskRole, Reading, Used};
 use guildhall_types::run::{Run, RunEvent, RunStatus};
-use guildhall_types::{FeatureId, FixedClock};
+use guildhall_types::{FeatureId, FixedClock, PlaceId};
 use serde_json::json;
 
 use crate::harness::Hall;
@@ -52,6 +52,7 @@ impl Readings<'_> {
             queue_depth: Some(0),
             provider_failures: 0,
             database_millis: Some(1.0),
+            database_trouble: None,
         };
         self.hall.engine.judge(&reading).await;
     }
@@ -266,6 +267,29 @@ async fn an_alert_of_a_certificate_stands_while_nobody_can_look_at_it() {
     assert_eq!(subjects, ["*.pages.example"], "what the server no longer shows is gone");
 }
 
+/// As when the operator takes out what they were measured by. One that is measured stands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_of_what_is_measured_no_more_is_over() {
+    let clock = FixedClock::default();
+    let hall = Hall::clocked(Config::default(), Arc::new(clock.clone()), Duration::days(1_000).to_std().unwrap()).await;
+    let mut readings = readings(&hall);
+    readings.after(0, 40, 80).await;
+    let disk = hall.team.store.open_alerts().await.unwrap().remove(0);
+    assert!(disk.subject.parse::<PlaceId>().is_ok(), "a machine that gets another name is the same: {}", disk.subject);
+    assert!(disk.about.starts_with("/data on ") && !disk.about.contains(&disk.subject), "{}", disk.about);
+    let here = disk.subject.as_str();
+    for (kind, subject) in [(AlertKind::MailStuck, ""), (AlertKind::BackupOld, ""), (AlertKind::LogDisk, here)] {
+        let (subject, about, text) = (subject.to_owned(), String::new(), "It is so.".to_owned());
+        let new = NewAlert { kind, subject, about, level: AlertLevel::Warning, value: 10, text };
+        hall.team.store.raise_alert(&new).await.unwrap().unwrap();
+    }
+    clock.advance(Duration::minutes(30));
+    readings.after(0, 40, 80).await;
+    let open = hall.team.store.open_alerts().await.unwrap();
+    let kinds: Vec<_> = open.iter().map(|alert| alert.kind).collect();
+    assert_eq!(kinds, [AlertKind::Disk], "{open:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_passes_before_the_next_turn_keeps_nobody() {
     let hall = Hall::open().await;
@@ -327,4 +351,25 @@ async fn each_certificate_that_ends_soon_has_an_alert_of_its_own() {
     open.sort_by(|one, other| one.subject.cmp(&other.subject));
     let subjects: Vec<_> = open.iter().map(|alert| (alert.subject.as_str(), alert.level)).collect();
     assert_eq!(subjects, [("*.pages.example", AlertLevel::Critical), ("127.0.0.1", AlertLevel::Warning)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_was_asked_what_is_worth_keeping_makes_room_before_its_checks_go_on() {
+    let hall = Hall::open().await;
+    let project = crate::night::project(&hall, &["true"], AfterWork::Merge, 0).await;
+    let work = crate::harness::script(&[
+        json!({ "tools": [["write", { "path": "a.txt", "content": "a\n" }]] }),
+        json!({ "say": "Done." }),
+    ]);
+    let keep = json!({ "silence_ms": 1_500, "tools": [["nothing_to_keep", {}]] });
+    let id = hall.card(&project, &format!("{work}\n\n```keep\n{keep}\n```")).await;
+    hall.start(id).await;
+    hall.until("the question", async || (hall.sim.requests().len() == 3).then_some(())).await;
+    let mut readings = readings(&hall);
+    readings.after(0, 90, 40).await;
+    let run = makes_room(&hall, id).await;
+    assert_eq!((run.turns, hall.text_at_main(&project, "a.txt").await), (2, None));
+    readings.well_again().await;
+    hall.reaches(id, FeatureStatus::Completed).await;
+    assert_eq!(hall.sim.requests().len(), 2 + KEEPS, "no call was made twice");
 }

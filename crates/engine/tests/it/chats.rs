@@ -119,7 +119,7 @@ async fn a_chat_that_reads_changes_nothing_and_one_that_works_becomes_a_card_wit
     assert_eq!(before.len(), 4);
     hall.team.merge(&hall.anna, id, None).await.unwrap_err();
 
-    let card = hall.team.chat_to_card(id, None).await.unwrap();
+    let card = hall.team.to_card(id, FeatureKind::Chat, None).await.unwrap();
     assert_eq!((card.card.number, card.card.run_id, card.card.files_changed), (1, Some(run), 1));
     assert_eq!(hall.said(id).await, before);
     assert_eq!(hall.team.diff(id).await.unwrap().files[0].new_path, "new.txt");

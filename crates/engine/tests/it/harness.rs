@@ -28,9 +28,7 @@ pub struct Hall {
     pub sim: Sim,
     pub anna: Member,
     pub dir: tempfile::TempDir,
-    lease: Duration,
-    /// How long a run waits for its provider with its lease held.
-    pub patience: Duration,
+    pace: Pace,
     outside: Outside,
 }
 
@@ -38,8 +36,12 @@ pub fn endpoint(url: &str) -> Endpoint {
     Endpoint::new(ProviderKind::Anthropic, Some(url), Secret::new("sk-simulated-key")).unwrap()
 }
 
-async fn engine(team: &Team, bus: &Bus, (patience, lease): (Duration, Duration), outside: Outside) -> Engine {
-    let pace = Pace { look: Duration::from_millis(500), alerts: false, patience, lease, ..Pace::default() };
+/// As tests have it: nothing waits for long that nothing tells of.
+fn pace() -> Pace {
+    Pace { look: Duration::from_millis(500), alerts: false, ..Pace::default() }
+}
+
+async fn engine(team: &Team, bus: &Bus, pace: Pace, outside: Outside) -> Engine {
     let sandbox = Sandbox::new(Isolation::Bubblewrap);
     Engine::start_to(team.clone(), bus.clone(), sandbox, pace, true, outside).await.unwrap()
 }
@@ -50,30 +52,31 @@ impl Hall {
     }
 
     pub async fn with(config: Config) -> Self {
-        Self::with_patience(config, Pace::default().patience).await
+        Self::at_pace(config, |_| {}).await
+    }
+
+    /// The same at another pace.
+    pub async fn at_pace(config: Config, change: impl FnOnce(&mut Pace)) -> Self {
+        let mut pace = pace();
+        change(&mut pace);
+        Self::paced(config, Arc::new(SystemClock), pace, Outside::default()).await
     }
 
     pub async fn with_patience(config: Config, patience: Duration) -> Self {
-        Self::paced(config, Arc::new(SystemClock), (patience, Pace::default().lease), Outside::default()).await
+        Self::at_pace(config, |pace| pace.patience = patience).await
     }
 
     /// The same in another world than that of the host.
     pub async fn in_world(outside: Outside) -> Self {
-        let (pace, clock) = (Pace::default(), Arc::new(SystemClock));
-        Self::paced(Config::default(), clock, (pace.patience, pace.lease), outside).await
+        Self::paced(Config::default(), Arc::new(SystemClock), pace(), outside).await
     }
 
     /// The same by another clock, and with leases that outlast its leaps.
     pub async fn clocked(config: Config, clock: Arc<dyn Clock>, lease: Duration) -> Self {
-        Self::paced(config, clock, (Pace::default().patience, lease), Outside::default()).await
+        Self::paced(config, clock, Pace { lease, ..pace() }, Outside::default()).await
     }
 
-    async fn paced(
-        config: Config,
-        clock: Arc<dyn Clock>,
-        (patience, lease): (Duration, Duration),
-        outside: Outside,
-    ) -> Self {
+    async fn paced(config: Config, clock: Arc<dyn Clock>, pace: Pace, outside: Outside) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sim = Sim::start(config).await.unwrap();
         let url = format!("sqlite://{}", dir.path().join("guildhall.db").display());
@@ -88,14 +91,21 @@ impl Hall {
         team.store.put_setting(RETENTION, &rules).await.unwrap();
         let anna = team.register_first("anna@example.com", "four plain words here", "Anna").await.unwrap();
         let bus = Bus::in_memory();
-        let engine = engine(&team, &bus, (patience, lease), outside.clone()).await;
-        Self { team, engine, bus, sim, anna, dir, lease, patience, outside }
+        let engine = engine(&team, &bus, pace, outside.clone()).await;
+        Self { team, engine, bus, sim, anna, dir, pace, outside }
     }
 
     /// The server dies, as far as that can be had without a process of its own, and starts again.
     pub async fn die_and_start_again(&mut self) {
         self.engine.shutdown(Duration::from_secs(20)).await;
-        self.engine = engine(&self.team, &self.bus, (self.patience, self.lease), self.outside.clone()).await;
+        self.engine = engine(&self.team, &self.bus, self.pace, self.outside.clone()).await;
+    }
+
+    /// The same, on a host with this sandbox.
+    pub async fn start_again_with(&mut self, sandbox: Sandbox) {
+        self.engine.shutdown(Duration::from_secs(20)).await;
+        let (team, bus, outside) = (self.team.clone(), self.bus.clone(), self.outside.clone());
+        self.engine = Engine::start_to(team, bus, sandbox, self.pace, true, outside).await.unwrap();
     }
 
     pub fn sources(&self) -> PathBuf {

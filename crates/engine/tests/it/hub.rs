@@ -144,6 +144,8 @@ async fn what_suits_a_card_goes_into_the_instructions_once_and_stays_as_it_was()
     let results = serde_json::to_string(&turns[0].results).unwrap();
     assert!(results.contains(&known.id().to_string()) && !results.contains("evil.example"), "{results}");
     assert!(results.contains("waits for a member"), "{results}");
+    // It was taken for true, and nobody verified it.
+    assert!(results.contains(", accepted, confidence high") && !results.contains(", verified"), "{results}");
     let records = hall.records(run.id).await;
     assert_eq!(
         records.iter().map(|one| (one.title.as_str(), one.review)).collect::<Vec<_>>(),

@@ -113,7 +113,7 @@ async fn a_worktree_beyond_its_limit_is_told_and_a_member_has_a_number_of_worktr
     hall.limit(Limits { max_disk_mb_per_worktree: 20, max_worktrees_per_member: 1, ..Limits::default() }).await;
     let project = hall.project("p", ProjectSource::Empty).await;
     let lines = [
-        json!({ "tools": [["bash", { "command": "echo build > .gitignore; mkdir build; dd if=/dev/zero of=build/large bs=1M count=50; sync; sleep 100" }]] }),
+        json!({ "tools": [["bash", { "command": "echo build > .gitignore; mkdir build; dd if=/dev/zero of=build/large bs=1M count=50; sync build/large; sleep 100" }]] }),
         json!({ "tools": [["bash", { "command": "rm -r build; echo small > file" }]] }),
         json!({ "say": "Done." }),
     ];

@@ -1,18 +1,17 @@
 //! MCP servers in runs: what agents get of them, and what becomes of those that misbehave. The server is a program of the
 //! older revision, in the sandbox; servers that nobody here wrote are in the tests of the server.
 
-use guildhall_engine::LIMITS;
+use guildhall_store::McpServersOf;
 use guildhall_team::{AgentWish, By, McpServerWish, McpServerWishes, McpValueWish, NewCard, NewChat, TeamError};
 use guildhall_types::agent::{Agent, AgentModel, AgentServer, AgentStatus, AgentTool};
 use guildhall_types::chat::Block;
 use guildhall_types::event::Happening;
 use guildhall_types::feature::{FeatureStatus, PlanningMode, WorkMode};
-use guildhall_types::limits::Limits;
 use guildhall_types::mcp::{McpServer, McpStanding, McpTransport};
 use guildhall_types::notification::NotificationKind;
 use guildhall_types::project::{Project, ProjectSource};
 use guildhall_types::run::RunEvent;
-use guildhall_types::{FeatureId, McpServerId};
+use guildhall_types::{FeatureId, McpServerId, ProjectId};
 use serde_json::{Value, json};
 
 use crate::harness::{Hall, script};
@@ -20,13 +19,23 @@ use crate::harness::{Hall, script};
 mod ends;
 mod far;
 mod images;
+mod teams;
 
 const KEY: &str = "canary-of-mcp-5f0c9e";
 const ALL: [&str; 13] =
     ["echo", "secret", "die", "hang", "flood", "ask", "write", "grow", "fill", "photo", "wait", "once", "notices"];
 
 impl Hall {
+    const fn by(&self) -> By<'_> {
+        By { member: &self.anna, administers: true }
+    }
+
     async fn odd(&self, project: &Project, mode: &str, seconds: i64) -> McpServer {
+        self.odd_of(Some(project), mode, seconds).await
+    }
+
+    /// A server of a project, or of the whole team.
+    async fn odd_of(&self, project: Option<&Project>, mode: &str, seconds: i64) -> McpServer {
         let value =
             |name: &str, value: &str, secret| McpValueWish::new(name.to_owned(), Some(value.to_owned()), secret);
         let wish = McpServerWish {
@@ -39,7 +48,7 @@ impl Hall {
             ],
             timeout_seconds: Some(seconds),
         };
-        self.team.create_mcp_server(&self.anna, project.id, wish).await.unwrap()
+        self.team.create_mcp_server(self.by(), project.map(|project| project.id), wish).await.unwrap()
     }
 
     /// The same with its tools approved, all that it has.
@@ -49,10 +58,14 @@ impl Hall {
     }
 
     async fn tried_and_approved(&self, id: McpServerId) -> McpServer {
-        let server = self.engine.try_mcp_server(&self.team, self.anna.id, id).await.unwrap();
+        self.tried_in_and_approved(id, None).await
+    }
+
+    async fn tried_in_and_approved(&self, id: McpServerId, project: Option<ProjectId>) -> McpServer {
+        let server = self.engine.try_mcp_server(&self.team, self.by(), id, project).await.unwrap();
         assert_eq!(server.test.as_ref().unwrap().problem, None, "{:?}", server.test);
         let offered = server.tools.iter().filter_map(|tool| Some((tool.name.clone(), tool.hash.clone()?)));
-        self.team.approve_mcp_tools(&self.anna, id, offered.collect()).await.unwrap()
+        self.team.approve_mcp_tools(self.by(), id, offered.collect()).await.unwrap()
     }
 
     async fn told_in_run(&self, id: FeatureId) -> Vec<RunEvent> {
@@ -116,7 +129,7 @@ impl Hall {
         let events = self.team.store.events_after(0, 10_000).await.unwrap();
         assert!(!serde_json::to_string(&events).unwrap().contains(KEY));
         assert!(!serde_json::to_string(&self.sim.requests()).unwrap().contains(KEY));
-        for line in self.team.store.mcp_server_lines(None, None, 100).await.unwrap() {
+        for line in self.team.store.mcp_server_lines(McpServersOf::All, None, 100).await.unwrap() {
             let server = self.team.mcp_server(line.id).await.unwrap();
             assert!(!serde_json::to_string(&(line, server)).unwrap().contains(KEY));
         }
@@ -137,7 +150,7 @@ async fn an_agent_gets_what_a_member_approved_and_calls_it_in_the_sandbox() {
     let hall = Hall::open().await;
     let project = hall.project("p", ProjectSource::Empty).await;
     let server = hall.odd(&project, "good", 30).await;
-    let tried = hall.engine.try_mcp_server(&hall.team, hall.anna.id, server.id).await.unwrap();
+    let tried = hall.engine.try_mcp_server(&hall.team, hall.by(), server.id, None).await.unwrap();
     let test = tried.test.as_ref().unwrap();
     assert_eq!((&test.problem, test.tools, test.server.as_deref()), (&None, 13, Some("odd 1")));
     assert_eq!(test.protocol.as_deref(), Some("2025-06-18"), "the handshake of older servers");
@@ -223,10 +236,10 @@ async fn an_agent_has_the_servers_and_tools_that_were_chosen_and_where_nothing_m
     let answers = hall.answers(id).await;
     assert!(answers[0].0 && answers[0].1.contains("There is no tool") && !answers[1].0, "{answers:?}");
     // Switched off for the whole project.
-    hall.team.choose_mcp_tools(server.id, vec![("write".to_owned(), false)]).await.unwrap();
+    hall.team.choose_mcp_tools(hall.by(), server.id, vec![("write".to_owned(), false)]).await.unwrap();
     card(Some(&some), NewCard { description: script(&say), ..NewCard::default() }).await;
     assert_eq!(names(hall.heard()), ["mcp__odd__echo"]);
-    hall.team.choose_mcp_tools(server.id, vec![("write".to_owned(), true)]).await.unwrap();
+    hall.team.choose_mcp_tools(hall.by(), server.id, vec![("write".to_owned(), true)]).await.unwrap();
 
     // Where nothing may be changed: what the server says of its tools counts when a member trusts it with that.
     let looks = async |lines: &[Value]| {
@@ -245,7 +258,7 @@ async fn an_agent_has_the_servers_and_tools_that_were_chosen_and_where_nothing_m
     looks(&say).await;
     assert_eq!(hall.heard(), []);
     let trusted = McpServerWishes { trusted: Some(true), ..McpServerWishes::default() };
-    hall.team.change_mcp_server(server.id, trusted).await.unwrap();
+    hall.team.change_mcp_server(hall.by(), server.id, trusted).await.unwrap();
     let id = looks(&calls(&[("echo", json!({ "text": "hi" })), ("write", json!({}))])).await;
     assert_eq!(names(hall.heard()), ["mcp__odd__echo"]);
     let answers = hall.answers(id).await;
@@ -268,7 +281,7 @@ async fn an_agent_has_the_servers_and_tools_that_were_chosen_and_where_nothing_m
     assert_eq!(hall.feature(id).await.card.files_changed, 0);
 
     let off = McpServerWishes { enabled: Some(false), ..McpServerWishes::default() };
-    hall.team.change_mcp_server(server.id, off).await.unwrap();
+    hall.team.change_mcp_server(hall.by(), server.id, off).await.unwrap();
     looks(&say).await;
     assert_eq!(hall.heard(), []);
 }
@@ -289,7 +302,7 @@ async fn a_tool_that_says_something_else_is_another_tool_until_a_member_looks_at
         ]),
         ..McpServerWishes::default()
     };
-    hall.team.change_mcp_server(server.id, wishes).await.unwrap();
+    hall.team.change_mcp_server(hall.by(), server.id, wishes).await.unwrap();
     let tries =
         calls(&[("echo", json!({ "text": "hi" })), ("secret", json!({})), ("grow", json!({})), ("secret", json!({}))]);
     let id = hall.scripted(&project, &tries).await;
@@ -319,7 +332,7 @@ async fn a_tool_that_says_something_else_is_another_tool_until_a_member_looks_at
     assert_eq!(told.sum::<i64>(), 1, "nobody is told of the same again");
 
     // A member tries it. The next run does not hear of what changed at all, and its card says why.
-    hall.engine.try_mcp_server(&hall.team, hall.anna.id, server.id).await.unwrap();
+    hall.engine.try_mcp_server(&hall.team, hall.by(), server.id, None).await.unwrap();
     let now = standings().await;
     let standing = |name: &str| now.iter().find(|(known, _)| known == name).unwrap().1;
     assert_eq!((standing("echo"), standing("die")), (McpStanding::Changed, McpStanding::Approved));
@@ -330,7 +343,7 @@ async fn a_tool_that_says_something_else_is_another_tool_until_a_member_looks_at
     assert!(notes.iter().any(|note| note.contains("echo")), "{notes:?}");
     // An approval of what was there before is none.
     let old = server.tools.iter().find(|tool| tool.name == "echo").unwrap().hash.clone().unwrap();
-    let refused = hall.team.approve_mcp_tools(&hall.anna, server.id, vec![("echo".to_owned(), old)]).await;
+    let refused = hall.team.approve_mcp_tools(hall.by(), server.id, vec![("echo".to_owned(), old)]).await;
     assert!(matches!(refused, Err(TeamError::Store(_))), "{refused:?}");
     hall.tried_and_approved(server.id).await;
     let id = hall.scripted(&project, &calls(&[("echo", json!({ "text": "hi" }))])).await;
@@ -354,7 +367,7 @@ async fn what_a_member_takes_away_is_gone_for_agents_at_work() {
         ("it is switched off", "switched it off"),
         ("it is moved", "changed how it is reached"),
         ("it is moved before its first call", "changed how it is reached"),
-        ("it is deleted", "took it out of the project"),
+        ("it is deleted", "took it away"),
     ] {
         let first = if how.ends_with("first call") { bash("true") } else { call("echo") };
         let wait = bash("while [ ! -e go ]; do sleep 0.05; done");
@@ -368,9 +381,9 @@ async fn what_a_member_takes_away_is_gone_for_agents_at_work() {
         let go = hall.until("the first answer", answered).await;
         match how {
             "a tool is switched off" => {
-                drop(team.choose_mcp_tools(id, vec![("echo".to_owned(), false)]).await.unwrap())
+                drop(team.choose_mcp_tools(hall.by(), id, vec![("echo".to_owned(), false)]).await.unwrap())
             }
-            "it is switched off" => drop(team.change_mcp_server(id, enabled(false)).await.unwrap()),
+            "it is switched off" => drop(team.change_mcp_server(hall.by(), id, enabled(false)).await.unwrap()),
             "it is deleted" => team.store.delete_mcp_server(id).await.unwrap(),
             _ => {
                 let command = format!("true {how:?}; exec /usr/bin/python3 -c \"$SERVER\"");
@@ -383,7 +396,7 @@ async fn what_a_member_takes_away_is_gone_for_agents_at_work() {
                     values: Some(values.map(value).to_vec()),
                     ..McpServerWishes::default()
                 };
-                team.change_mcp_server(id, wishes).await.unwrap();
+                team.change_mcp_server(hall.by(), id, wishes).await.unwrap();
             }
         }
         std::fs::write(go, "").unwrap();
@@ -392,26 +405,11 @@ async fn what_a_member_takes_away_is_gone_for_agents_at_work() {
         assert!(!answers[0].0 && answers[2].0 && answers[2].1.contains(says), "{how}: {answers:?}");
         assert_eq!(answers[3].0, how != "a tool is switched off", "{how}: {answers:?}");
         if how.ends_with("switched off") {
-            team.choose_mcp_tools(id, vec![("echo".to_owned(), true)]).await.unwrap();
-            team.change_mcp_server(id, enabled(true)).await.unwrap();
+            team.choose_mcp_tools(hall.by(), id, vec![("echo".to_owned(), true)]).await.unwrap();
+            team.change_mcp_server(hall.by(), id, enabled(true)).await.unwrap();
         }
     }
     hall.has_leaked_nothing().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_is_held_to_the_room_of_its_worktree_and_what_ended_it_is_told() {
-    let hall = Hall::open().await;
-    let project = hall.project("p", ProjectSource::Empty).await;
-    hall.known(&project, 60).await;
-    let limits = Limits { max_disk_mb_per_worktree: 20, ..Limits::default() };
-    hall.team.store.put_settings(&[(LIMITS, serde_json::to_value(limits).unwrap())]).await.unwrap();
-    let id = hall.scripted(&project, &calls(&[("fill", json!({}))])).await;
-    hall.rests(id).await;
-    let answers = hall.answers(id).await;
-    let (failed, says) = &answers[0];
-    assert!(*failed && says.contains("broke off in the middle of the call"), "{answers:?}");
-    assert!(says.contains("and may have 20 MB") && says.contains("Delete what is not needed"), "{answers:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -432,60 +430,5 @@ async fn what_a_repository_names_is_a_proposal_and_nothing_more() {
     let id = hall.scripted(&project, &[json!({ "say": "Done." })]).await;
     let feature = hall.rests(id).await;
     assert_eq!((hall.heard(), feature.card.files_changed), (Vec::new(), 0), "nothing of it was started");
-    assert_eq!(hall.team.store.mcp_server_lines(None, None, 100).await.unwrap(), []);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_dies_hangs_or_floods_ends_alone_and_is_started_once_more() {
-    let hall = Hall::open().await;
-    let project = hall.project("p", ProjectSource::Empty).await;
-    let server = hall.known(&project, 4).await;
-    let echo = ("echo", json!({ "text": "hi" }));
-    let run = async |tools: &[(&str, Value)]| {
-        let id = hall.scripted(&project, &calls(tools)).await;
-        let feature = hall.rests(id).await;
-        assert_eq!(feature.card.status, FeatureStatus::WaitingApproval, "{:?}", feature.card.error);
-        hall.answers(id).await
-    };
-    let answers = run(&[("die", json!({})), echo.clone(), ("die", json!({})), echo.clone()]).await;
-    assert!(answers[0].0 && answers[0].1.contains("exit code 9"), "{answers:?}");
-    assert!(answers[0].1.contains("the key was [secret KEY]"), "its last words, without the secret: {answers:?}");
-    assert!(!answers[1].0, "it was started again: {answers:?}");
-    assert!(answers[3].0 && answers[3].1.contains("cannot be used in this run"), "and once only: {answers:?}");
-    let answers = run(&[("flood", json!({})), echo.clone()]).await;
-    assert!(answers[0].0 && answers[0].1.contains("over 4 MiB") && !answers[1].0, "{answers:?}");
-    let answers = run(&[("hang", json!({})), echo]).await;
-    assert!(answers[0].0 && answers[0].1.contains("within 4 seconds") && !answers[1].0, "{answers:?}");
-
-    // Tools that no agent could have are named, and the others are there.
-    let value = |name: &str, value: &str, secret| McpValueWish::new(name.to_owned(), Some(value.to_owned()), secret);
-    let of_mode = |mode: &str, seconds| McpServerWishes {
-        values: Some(vec![
-            value("SERVER", include_str!("mcp/odd.py"), false),
-            value("MODE", mode, false),
-            value("KEY", KEY, true),
-        ]),
-        timeout_seconds: Some(seconds),
-        ..McpServerWishes::default()
-    };
-    hall.team.change_mcp_server(server.id, of_mode("leaky", 30)).await.unwrap();
-    let tried = hall.engine.try_mcp_server(&hall.team, hall.anna.id, server.id).await.unwrap();
-    let test = tried.test.unwrap();
-    let left = test.left_out.unwrap();
-    assert!(test.problem.is_none() && left.contains("leak, because") && left.contains("either, because"), "{left}");
-    assert_eq!(tried.tools.len(), ALL.len());
-
-    // A test says what is wrong, and what a server writes of its secrets is told to nobody.
-    for (mode, says) in [("garbage", "is not MCP; it printed: Hello!"), ("broken", "exit code 3")] {
-        hall.team.change_mcp_server(server.id, of_mode(mode, 2)).await.unwrap();
-        let tried = hall.engine.try_mcp_server(&hall.team, hall.anna.id, server.id).await.unwrap();
-        let test = tried.test.unwrap();
-        let problem = test.problem.unwrap();
-        assert!(problem.contains(says), "{problem}");
-        if mode == "broken" {
-            assert_eq!(test.stderr.as_deref(), Some("cannot read [secret KEY]"));
-        }
-        assert_eq!(tried.tools.len(), ALL.len(), "what was approved stays known");
-    }
-    hall.has_leaked_nothing().await;
+    assert_eq!(hall.team.store.mcp_server_lines(McpServersOf::All, None, 100).await.unwrap(), []);
 }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Hall, script};
 
-async fn project(hall: &Hall, checks: &[&str], after_work: AfterWork, repairs: i64) -> Project {
+pub async fn project(hall: &Hall, checks: &[&str], after_work: AfterWork, repairs: i64) -> Project {
     let project = hall.project("p", ProjectSource::Empty).await;
     let settings = ProjectSettings {
         verify_commands: checks.iter().map(|&check| check.to_owned()).collect(),
@@ -30,15 +30,15 @@ async fn project(hall: &Hall, checks: &[&str], after_work: AfterWork, repairs: i
     hall.team.update_project(project.id, patch).await.unwrap()
 }
 
-fn write(path: &str, content: &str) -> Value {
+pub fn write(path: &str, content: &str) -> Value {
     json!({ "tools": [["write", { "path": path, "content": content }]] })
 }
 
-fn say(words: &str) -> Value {
+pub fn say(words: &str) -> Value {
     json!({ "say": words })
 }
 
-async fn card(hall: &Hall, project: &Project, lines: &[Value], dependencies: &[FeatureId]) -> FeatureId {
+pub async fn card(hall: &Hall, project: &Project, lines: &[Value], dependencies: &[FeatureId]) -> FeatureId {
     let new = NewCard {
         description: script(lines),
         model: Some("simulated".to_owned()),
@@ -48,12 +48,12 @@ async fn card(hall: &Hall, project: &Project, lines: &[Value], dependencies: &[F
     hall.team.create_feature(&hall.anna, project.id, new).await.unwrap().card.id
 }
 
-async fn order(hall: &Hall, project: &Project, max_concurrent: i64) {
+pub async fn order(hall: &Hall, project: &Project, max_concurrent: i64) {
     let change = OrderChange { max_concurrent: Some(max_concurrent), ..OrderChange::default() };
     hall.team.start_auto_mode(hall.anna.id, project.id, change).await.unwrap();
 }
 
-async fn run_of(hall: &Hall, id: FeatureId) -> Run {
+pub async fn run_of(hall: &Hall, id: FeatureId) -> Run {
     let run = hall.feature(id).await.card.run_id.unwrap();
     hall.team.store.run(run).await.unwrap().unwrap()
 }

@@ -1,11 +1,13 @@
 //! What builds need: set-up, secrets, and what tools keep between runs.
 
-use guildhall_store::ProjectPatch;
+use guildhall_store::{AuditQuery, ProjectPatch};
 use guildhall_team::{By, TeamError};
+use guildhall_types::audit::AuditAction;
 use guildhall_types::event::Happening;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::project::{Project, ProjectSettings, ProjectSource};
 use guildhall_types::run::{Check, CheckKind, CheckStatus, RunEvent};
+use guildhall_types::service::ServiceStatus;
 use serde_json::{Value, json};
 
 use crate::harness::{Hall, script};
@@ -165,7 +167,12 @@ async fn what_tools_keep_is_a_members_own_until_the_project_shares_it_and_goes_w
         hall.engine.cache_size(project.id, &settings().await).await.unwrap().in_use.then_some(())
     })
     .await;
+    let cleared = async || {
+        let query = AuditQuery { action: Some(AuditAction::ClearCaches), limit: 9, ..AuditQuery::default() };
+        hall.team.store.audit_entries(&query).await.unwrap().len()
+    };
     let busy = hall.engine.clear_caches(&hall.team, project.id).await.unwrap_err();
+    assert_eq!(cleared().await, 0, "nothing is told of what was refused");
     assert!(matches!(&busy, TeamError::Conflict { code: "caches-in-use", .. }), "{busy}");
     let run = hall.until("its worktree", async || hall.feature(id).await.card.run_id).await;
     hall.until("its files", async || places.run(run).join("tree/README.md").exists().then_some(())).await;
@@ -174,7 +181,7 @@ async fn what_tools_keep_is_a_members_own_until_the_project_shares_it_and_goes_w
     let size = hall.until("the run to be over", unused).await;
     assert!(size.bytes >= 300_000, "since somebody worked with it, it was measured again: {size:?}");
     hall.engine.clear_caches(&hall.team, project.id).await.unwrap();
-    assert!(!own.exists());
+    assert_eq!((own.exists(), cleared().await), (false, 1));
     assert_eq!(unused().await.unwrap().bytes, 0);
 
     hall.set(&project, |settings| settings.shared_caches = true).await;
@@ -216,4 +223,61 @@ async fn who_only_looks_is_given_no_secret_and_nothing_is_set_up() {
     // A card that changes nothing is set up all the same, and so fails here.
     let id = hall.scripted(&project, &[json!({ "say": "Done." })]).await;
     assert_eq!(hall.rests(id).await.card.error.unwrap().code, "set-up-failed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worktree_that_came_back_is_set_up_before_a_members_service_and_once() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let write = json!({ "tools": [["write", { "path": ".gitignore", "content": "deps\n" }]] });
+    hall.set(&project, |settings| settings.set_up = lines(&["mkdir -p deps; echo \"$TOKEN\"; date +%N >> deps/count"]))
+        .await;
+    hall.team.put_project_secret(By::in_person(&hall.anna), project.id, "TOKEN", TOKEN, None).await.unwrap();
+    let id = hall.scripted(&project, &[write, json!({ "say": "Done." })]).await;
+    let run = hall.rests(id).await.card.run_id.unwrap();
+    std::fs::remove_dir_all(hall.team.places.run(run).join("tree")).unwrap();
+    for (name, set_up) in [("first", true), ("second", false)] {
+        let wish = (name, "wc -l < deps/count", None);
+        hall.engine.start_service(&hall.team, &hall.anna, run, wish).await.unwrap();
+        let service = hall
+            .until("the end of the service", async || {
+                let service = hall.team.store.service(run, name).await.unwrap().unwrap();
+                (service.status != ServiceStatus::Running).then_some(service)
+            })
+            .await;
+        let (_, log) = hall.engine.service_log(run, name, 99).await.unwrap();
+        assert_eq!((service.exit_code, log.ends_with("1\n")), (Some(0), true), "{log}");
+        assert_eq!(log.starts_with("[Set-up: mkdir -p deps; ") && log.contains("[secret TOKEN]"), set_up, "{log}");
+    }
+    // What does not work is told, and keeps nobody from looking.
+    hall.set(&project, |settings| settings.set_up = lines(&["exit 3"])).await;
+    hall.engine.start_service(&hall.team, &hall.anna, run, ("third", "echo here", None)).await.unwrap();
+    hall.until("the end of the service", async || {
+        let service = hall.team.store.service(run, "third").await.unwrap().unwrap();
+        (service.status != ServiceStatus::Running).then_some(())
+    })
+    .await;
+    let (_, log) = hall.engine.service_log(run, "third", 99).await.unwrap();
+    assert_eq!(log, "[Set-up: exit 3]\n[It ended with exit code 3. The worktree is not set up.]\nhere\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_waits_for_anothers_set_up_stops_when_it_is_told() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let id = hall.scripted(&project, &[json!({ "say": "Done." })]).await;
+    let run = hall.rests(id).await.card.run_id.unwrap();
+    hall.set(&project, |settings| settings.set_up = lines(&["sleep 86390"])).await;
+    for name in ["first", "second"] {
+        hall.engine.start_service(&hall.team, &hall.anna, run, (name, "true", None)).await.unwrap();
+        let sets_up = async || {
+            let (_, log) = hall.engine.service_log(run, "first", 9).await.unwrap();
+            log.contains("[Set-up: ").then_some(())
+        };
+        hall.until("the set-up", sets_up).await;
+    }
+    for name in ["second", "first"] {
+        let stopped = hall.engine.stop_service(&hall.team, &hall.anna, run, name).await.unwrap();
+        assert_eq!((stopped.status, stopped.problem.as_deref()), (ServiceStatus::Stopped, Some("Anna stopped it.")));
+    }
 }

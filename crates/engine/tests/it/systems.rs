@@ -242,7 +242,7 @@ async fn the_systems_that_come_with_guildhall_run_from_end_to_end() {
     let answer = json!({ "verdict": "proved", "cause": "x", "places": ["todo:1"], "ruledOut": [],
         "reproduced": true, "path": "a.test.sh", "test": "false", "command": "./test.sh", "output": "FAILED", "cards": [
         { "title": "First", "description": "Do one.", "priority": 1 },
-        { "title": "Second", "description": "Do two.", "priority": 2 } ] });
+        { "title": "Second", "description": "Do two.", "priority": 2, "after": [1] } ] });
     let words = script(&[json!({ "tools": [["glob", { "pattern": "*" }]] }), json!({ "say": answer.to_string() })]);
     let inputs = BTreeMap::from([
         ("Research", json!({ "question": words })),
@@ -273,8 +273,10 @@ async fn the_systems_that_come_with_guildhall_run_from_end_to_end() {
         let done = reaches(&hall, *id, ExecutionStatus::Completed).await;
         assert!(done.output.is_some(), "{name}");
     }
-    let made: Vec<(String, i64)> = cards().await.into_iter().map(|card| (card.title, card.priority)).skip(1).collect();
-    assert_eq!(made, [("First".to_owned(), 1), ("Second".to_owned(), 2)]);
+    let made: Vec<_> = cards().await.into_iter().skip(1).collect();
+    let said: Vec<(&str, i64)> = made.iter().map(|card| (card.title.as_str(), card.priority)).collect();
+    assert_eq!(said, [("First", 1), ("Second", 2)]);
+    assert_eq!((&made[0].dependencies, &made[1].dependencies), (&vec![], &vec![made[0].id]));
     let review = hall.team.execution(begun["Code review"]).await.unwrap();
     let diff = texts(&hall, &review, "diff").await.output.unwrap();
     assert!(diff.as_str().unwrap().contains("+++ new.txt\n@@ -0,0 +1 @@\n+a line"), "{diff}");

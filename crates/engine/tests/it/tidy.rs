@@ -8,8 +8,10 @@ use chrono::TimeDelta;
 use guildhall_engine::Broom;
 use guildhall_sim::Config;
 use guildhall_team::{NewChat, Places, SentFile};
+use guildhall_types::alert::Strain;
 use guildhall_types::feature::{Feature, FeatureStatus, WorkMode};
 use guildhall_types::project::{Project, ProjectSource};
+use guildhall_types::reading::{Disk, DiskRole, Reading, Used};
 use guildhall_types::retention::Retention;
 use guildhall_types::tidy::{DiskReport, Occupied, TidyReason};
 use guildhall_types::{Clock, FixedClock, RunId};
@@ -17,6 +19,7 @@ use serde_json::json;
 
 use crate::harness::{Hall, script};
 
+mod left;
 mod named;
 
 /// Bytes of a file that no snapshot takes.
@@ -310,6 +313,23 @@ async fn a_full_disk_takes_what_nobody_uses_and_a_card_that_is_over_goes_at_once
     hall.engine.stop_service(&hall.team, &hall.anna, two, "web").await.unwrap();
     hall.team.merge(&hall.anna, served.card.id, None).await.unwrap();
     hall.until("what was merged", async || (!tidy.folder(two).exists()).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_work_waits_for_room_what_nobody_uses_goes_at_once() {
+    let tidy = Tidy::open().await;
+    let Tidy { hall, clock, .. } = &tidy;
+    let (_, run) = tidy.finished("one.txt").await;
+    clock.advance(TimeDelta::hours(2));
+    tidy.keep(Retention { disk_percent: Some(1), ..Retention::default() }).await;
+    let mut readings = hall.engine.readings();
+    let latest = readings.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+    let bytes = Used { used: 95, total: 100 };
+    let full = Disk { holds: vec![DiskRole::Data], path: "/data".to_owned(), bytes, files: None };
+    assert!(tidy.folder(run).exists());
+    hall.engine.judge(&Reading { at: clock.now(), disks: vec![full], memory: None, ..(*latest).clone() }).await;
+    assert_eq!(hall.engine.strain(), Some(Strain::Disk));
+    hall.until("room", async || (!tidy.folder(run).exists()).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -29,8 +29,9 @@ pub(crate) struct Cell {
     own: Group,
     /// What the groups above had counted when it began.
     before: (Counts, Counts),
-    /// What the kernel had counted when it was ended.
-    met: Option<Met>,
+    /// What was left of the command was killed.
+    ended: bool,
+    /// The group is no longer there.
     gone: bool,
 }
 
@@ -39,7 +40,7 @@ impl Cell {
     pub(super) fn make(share: Share, member: Group, run: Group, name: &str) -> io::Result<Self> {
         let own = run.make(name, false)?;
         let before = (run.watch(), member.watch());
-        let cell = Self { share, run, member, own, before, met: None, gone: false };
+        let cell = Self { share, run, member, own, before, ended: false, gone: false };
         cell.own.die_as_one()?;
         Ok(cell)
     }
@@ -49,32 +50,25 @@ impl Cell {
         self.own.doors()
     }
 
-    /// Kills whatever is left of the command, and says what the kernel counted. Who asks again hears the same.
-    pub(crate) fn end(&mut self) -> Met {
-        if let Some(met) = self.met {
-            return met;
-        }
+    /// Kills whatever is left of the command, and says what the kernel counted. Where `wait` says so, it waits a little until all of it is
+    /// gone. The group is removed then, or later. Blocks, perhaps for long: whoever removes a group waits for all others on the
+    /// machine who make one or remove one.
+    pub(crate) fn leave(mut self, wait: bool) -> Met {
         self.own.kill(&self.run);
+        self.ended = true;
         let met = Met { over: self.over(), peak: self.own.peak() };
         if let Some(over) = met.over {
             self.share.hit(over);
         }
-        self.met = Some(met);
-        met
-    }
-
-    /// Waits a little until what was killed is gone, and removes the group. May be given up and asked again.
-    pub(crate) async fn gone(&mut self) {
-        for _ in 0..TRIES {
+        for _ in 0..if wait { TRIES } else { 0 } {
             if self.own.remove_below(&self.run).is_ok() {
                 self.gone = true;
-                return;
+                break;
             }
             self.own.kill(&self.run);
-            tokio::time::sleep(BETWEEN).await;
+            std::thread::sleep(BETWEEN);
         }
-        self.share.throw_away(&self.own);
-        self.gone = true;
+        met
     }
 
     fn over(&self) -> Option<Over> {
@@ -109,8 +103,10 @@ impl Cell {
 
 impl Drop for Cell {
     fn drop(&mut self) {
-        if !self.gone {
+        if !self.ended {
             self.own.kill(&self.run);
+        }
+        if !self.gone {
             self.share.throw_away(&self.own);
         }
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use guildhall_types::MemberId;
 use guildhall_types::limits::{MB, Part};
+use tokio::sync::Semaphore;
 
 use super::cell::Cell;
 use super::group::{Group, raze};
@@ -117,7 +118,6 @@ impl Share {
             let mut table = lock(&groups.0.table);
             // First what lies within: groups of runs may be among it already.
             table.rubbish.splice(0..0, folders.into_iter().filter(|at| at.exists()));
-            groups.clear(&mut table);
             groups.sweep(&table);
         });
     }
@@ -144,10 +144,17 @@ impl Drop for Place {
     }
 }
 
-/// Does what blocks, and what nobody waits for, on a thread for such.
+/// What is done aside at once, at most.
+static ASIDE: Semaphore = Semaphore::const_new(4);
+
+/// Does what blocks, and what nobody waits for, on a thread for such. A few at once: the kernel makes and removes one group after the
+/// other, and threads that only wait for it would be made by the dozen.
 fn aside(job: impl FnOnce() + Send + 'static) {
-    match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn_blocking(job)),
-        Err(_) => job(),
-    }
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return job() };
+    runtime.spawn(async {
+        let _turn = ASIDE.acquire().await;
+        if let Err(error) = tokio::task::spawn_blocking(job).await {
+            tracing::error!(%error, "a control group could not be put away");
+        }
+    });
 }

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -38,7 +39,8 @@ pub(crate) struct Bwrap {
     server: Option<PathBuf>,
     links: Vec<(PathBuf, &'static str)>,
     system: Vec<PathBuf>,
-    etc: Etc,
+    /// Shared with others of this host: a command may still be shown what an earlier one copied.
+    etc: Arc<Etc>,
 }
 
 /// What it says about the sandbox while that runs: a pipe to be read without waiting.
@@ -47,7 +49,7 @@ pub(crate) struct Status(pub(crate) OwnedFd);
 
 impl Bwrap {
     /// Looks at what the host has. Blocks, briefly.
-    pub(crate) fn new(program: PathBuf, server: Option<PathBuf>) -> Self {
+    pub(crate) fn new(program: PathBuf, server: Option<PathBuf>, etc: Arc<Etc>) -> Self {
         let mut links = Vec::new();
         let mut system = vec![PathBuf::from("/usr")];
         for &path in SYSTEM {
@@ -57,7 +59,7 @@ impl Bwrap {
                 Err(_) => {}
             }
         }
-        Self { program, server, links, system, etc: Etc::of(Path::new("/etc")) }
+        Self { program, server, links, system, etc }
     }
 
     /// What starts `line` in a sandbox that shows `room`.
@@ -259,7 +261,8 @@ pub(crate) fn search_path(first: &[PathBuf], usual: &OsStr) -> OsString {
 /// What every command finds, sandboxed or not: plain output, and a git that asks nothing and obeys no host's settings.
 pub(crate) fn usual() -> impl Iterator<Item = (OsString, OsString)> {
     [
-        ("LANG", "C.UTF-8"),
+        // How characters are written is all that programs need of a locale; of `LANG` each would open eleven more files.
+        ("LC_CTYPE", "C.UTF-8"),
         ("TERM", "dumb"),
         ("PAGER", "cat"),
         ("GIT_PAGER", "cat"),
@@ -320,8 +323,9 @@ mod tests {
             cache: Some(part("cache")),
             ..Room::new(part("tree"))
         };
-        let (launch, _status) =
-            Bwrap::new("/usr/bin/bwrap".into(), None).launch(&room, "true", Streams::Merged).unwrap();
+        let (launch, _status) = Bwrap::new("/usr/bin/bwrap".into(), None, Arc::new(Etc::of(Path::new("/etc"))))
+            .launch(&room, "true", Streams::Merged)
+            .unwrap();
         let words: Vec<&str> = launch.args.iter().map(|word| word.to_str().unwrap()).collect();
         let mut destinations = Vec::new();
         for (at, word) in words.iter().enumerate() {

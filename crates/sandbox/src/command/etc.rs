@@ -1,6 +1,7 @@
 //! The `/etc` that commands see: a copy of what tools need of the host's, so that one mount shows all of it. A mount for each
 //! file made the start of a command half as long again.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -28,6 +29,9 @@ const SHOWN: &[&str] = &[
     "localtime",
     "lsb-release",
     "magic",
+    "maven/logging",
+    "maven/m2.conf",
+    "maven/toolchains.xml",
     "mime.types",
     "os-release",
     "perl",
@@ -44,6 +48,27 @@ const SHOWN: &[&str] = &[
 ];
 /// The same by the beginning of the name: `/etc/java-17-openjdk` and the like.
 const FAMILIES: &[&str] = &["java", "python3"];
+
+/// What PHP reads below the folder of a version, where it runs in commands; servers' pools have secrets in theirs.
+const PHP: &[&str] = &["cli/conf.d", "cli/php.ini", "mods-available"];
+/// What is shown of its settings, and what all begins so that is: extensions have keys of licences and passwords in theirs.
+const PHP_KEYS: &[&str] = &[
+    "date.timezone",
+    "default_charset",
+    "display_errors",
+    "display_startup_errors",
+    "error_reporting",
+    "extension",
+    "log_errors",
+    "max_execution_time",
+    "memory_limit",
+    "request_order",
+    "short_open_tag",
+    "variables_order",
+    "zend.assertions",
+    "zend_extension",
+];
+const PHP_FAMILIES: &[&str] = &["opcache.", "pcov.", "phar.", "xdebug."];
 
 /// Files that say what is true in the sandbox, not on the host.
 const WRITTEN: &[(&str, &str)] = &[
@@ -111,7 +136,10 @@ impl Etc {
         let entries = fs::read_dir(&self.from).into_iter().flatten().flatten().map(|entry| entry.file_name());
         let of_family = |name: &str| FAMILIES.iter().any(|family| name.starts_with(family));
         let families = entries.filter_map(|name| Some(PathBuf::from(name.to_str().filter(|name| of_family(name))?)));
-        let mut names: Vec<PathBuf> = SHOWN.iter().map(PathBuf::from).chain(families).collect();
+        let versions = fs::read_dir(self.from.join("php")).into_iter().flatten().flatten();
+        let php = versions
+            .flat_map(|version| PHP.iter().map(move |name| Path::new("php").join(version.file_name()).join(name)));
+        let mut names: Vec<PathBuf> = SHOWN.iter().map(PathBuf::from).chain(families).chain(php).collect();
         names.sort();
         names
     }
@@ -177,6 +205,11 @@ fn entry(from: &Path, meta: &Metadata, to: &Path) -> io::Result<()> {
             entry(&found.path(), &found.metadata()?, &to.join(found.file_name()))?;
         }
         Ok(())
+    } else if kind.is_file() && is_of_php(to) {
+        match fs::read(from) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            read => fs::write(to, settings_of_php(&String::from_utf8_lossy(&read?))),
+        }
     } else if kind.is_file() {
         match fs::copy(from, to) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
@@ -185,6 +218,75 @@ fn entry(from: &Path, meta: &Metadata, to: &Path) -> io::Result<()> {
     } else {
         Ok(())
     }
+}
+
+fn is_of_php(to: &Path) -> bool {
+    to.extension().is_some_and(|ending| ending == "ini") && to.components().any(|part| part.as_os_str() == "php")
+}
+
+/// What is shown of a file of PHP's settings.
+fn settings_of_php(text: &str) -> String {
+    let shown = |line: &&str| {
+        let key = line.split_once('=').map(|(key, _)| key.trim()).unwrap_or_default();
+        PHP_KEYS.contains(&key) || PHP_FAMILIES.iter().any(|family| key.starts_with(family))
+    };
+    text.lines().filter(shown).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// A link of a program below `/usr` that leads to something of this host's `/etc` that commands are not shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unshown {
+    /// The program, by the name under which it is called.
+    pub program: String,
+    /// The link.
+    pub link: PathBuf,
+    /// Where it leads.
+    pub to: PathBuf,
+}
+
+/// What programs of this host will miss in commands: of each that lies in a folder of its own below `/usr/share` or `/usr/lib`,
+/// such a link in there, if it has one. Blocks, for some ten milliseconds.
+pub fn unshown() -> Vec<Unshown> {
+    unshown_in(Path::new("/usr"), Path::new("/etc"))
+}
+
+fn unshown_in(usr: &Path, etc: &Path) -> Vec<Unshown> {
+    let names = Etc::of(etc).names();
+    let shown = |below: &Path| names.iter().any(|name| below.starts_with(name) || name.starts_with(below));
+    let homes = [usr.join("share"), usr.join("lib")];
+    let mut known = BTreeSet::new();
+    let mut all = Vec::new();
+    for found in fs::read_dir(usr.join("bin")).into_iter().flatten().flatten() {
+        let Ok(real) = found.path().canonicalize() else { continue };
+        let home = homes.iter().find_map(|home| {
+            let name = real.strip_prefix(home).ok()?.components().next()?;
+            Some(home.join(name)).filter(|home| home.is_dir())
+        });
+        let Some(home) = home.filter(|home| known.insert(home.clone())) else { continue };
+        let leads = |link: PathBuf| {
+            let to = link.parent()?.join(fs::read_link(&link).ok()?);
+            let missed = to.strip_prefix(etc).is_ok_and(|below| !shown(below)) && to.exists();
+            missed.then_some((link, to))
+        };
+        if let Some((link, to)) = links_in(&home, 2).into_iter().find_map(leads) {
+            all.push(Unshown { program: found.file_name().to_string_lossy().into_owned(), link, to });
+        }
+    }
+    all.sort_by(|one, other| one.program.cmp(&other.program));
+    all
+}
+
+/// The links in a folder, and in folders so deep in it.
+fn links_in(folder: &Path, depth: usize) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for found in fs::read_dir(folder).into_iter().flatten().flatten() {
+        match found.file_type() {
+            Ok(kind) if kind.is_symlink() => all.push(found.path()),
+            Ok(kind) if kind.is_dir() && depth > 0 => all.extend(links_in(&found.path(), depth - 1)),
+            _ => {}
+        }
+    }
+    all
 }
 
 /// Removes copies that a server left behind which was killed.
@@ -246,6 +348,50 @@ mod tests {
         assert!(shown.join("ssl/certs/one.pem").exists(), "it may still be mounted");
         fs::remove_dir_all(&then).unwrap();
         assert!(etc.folder().unwrap().join("ssl/certs/two.pem").exists(), "made anew when somebody removed it");
+    }
+
+    #[test]
+    fn programs_of_the_distribution_find_their_settings_and_no_secret() {
+        let place = tempfile::tempdir().unwrap();
+        let (etc, usr) = (place.path().join("etc"), place.path().join("usr"));
+        let pool = "env[DB_PASSWORD] = secret\n";
+        let newrelic = "; of New Relic\nextension = newrelic.so\nnewrelic.license = \"secret\"\n";
+        for (name, text) in [
+            ("maven/m2.conf", "main is"),
+            ("maven/settings.xml", "<password>secret</password>"),
+            ("maven/settings-security.xml", "secret"),
+            ("maven/logging/simplelogger.properties", "log"),
+            ("php/8.2/cli/php.ini", "memory_limit = -1\nmysqli.default_pw = secret\n"),
+            ("php/8.2/mods-available/newrelic.ini", newrelic),
+            ("php/8.2/fpm/pool.d/www.conf", pool),
+            ("other/main.conf", ""),
+        ] {
+            fs::create_dir_all(etc.join(name).parent().unwrap()).unwrap();
+            fs::write(etc.join(name), text).unwrap();
+        }
+        fs::create_dir(etc.join("php/8.2/cli/conf.d")).unwrap();
+        symlink("/etc/php/8.2/mods-available/newrelic.ini", etc.join("php/8.2/cli/conf.d/20-newrelic.ini")).unwrap();
+        let copy = Etc::of(&etc);
+        let shown = copy.folder().unwrap();
+        let read = |name: &str| fs::read_to_string(shown.join(name)).ok();
+        assert_eq!(read("maven/m2.conf").as_deref(), Some("main is"));
+        assert_eq!(read("maven/logging/simplelogger.properties").as_deref(), Some("log"));
+        assert_eq!((read("maven/settings.xml"), read("maven/settings-security.xml")), (None, None));
+        assert_eq!(read("php/8.2/cli/php.ini").as_deref(), Some("memory_limit = -1\n"));
+        assert_eq!(read("php/8.2/mods-available/newrelic.ini").as_deref(), Some("extension = newrelic.so\n"));
+        assert!(shown.join("php/8.2/cli/conf.d/20-newrelic.ini").is_symlink() && !shown.join("php/8.2/fpm").exists());
+
+        for (program, link, to) in [("mvn", "bin/m2.conf", "maven/m2.conf"), ("tool", "conf", "other/main.conf")] {
+            let home = usr.join("share").join(program);
+            fs::create_dir_all(home.join("bin")).unwrap();
+            fs::create_dir_all(usr.join("bin")).unwrap();
+            fs::write(home.join("bin/run"), "").unwrap();
+            symlink(home.join("bin/run"), usr.join("bin").join(program)).unwrap();
+            symlink(etc.join(to), home.join(link)).unwrap();
+        }
+        let missed = unshown_in(&usr, &etc);
+        let (link, to) = (usr.join("share/tool/conf"), etc.join("other/main.conf"));
+        assert_eq!(missed, [Unshown { program: "tool".to_owned(), link, to }]);
     }
 
     #[test]

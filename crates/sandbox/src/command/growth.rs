@@ -51,14 +51,17 @@ struct Folders {
 
 impl Growth {
     /// Watches the folders that commands in this room can write. They may grow to what the room's share says, or stay as
-    /// large as they are.
-    pub(super) fn watch(room: &Room) -> Self {
+    /// large as they are: what that is has to be known before anything begins there, so that of a run's first command it is counted.
+    pub(super) async fn watch(room: &Room) -> Self {
         let list: Vec<PathBuf> = std::iter::once(&room.tree).chain(&room.git).cloned().collect();
         let free = Disk::of(&room.tree).free;
         // What is frozen does not grow.
         let share = room.share.clone().filter(|_| !room.frozen);
         let folders = Folders { list, cache: room.cache.clone(), share, free };
         let Some(share) = folders.share.clone() else { return Self { told: None, task: None, folders } };
+        if share.disk() == 0 {
+            folders.count(&share).await;
+        }
         let (tell, told) = oneshot::channel();
         let watched = folders.clone();
         let task = tokio::spawn(async move {
@@ -88,10 +91,8 @@ impl Growth {
         if share.disk().saturating_add(taken) <= share.most_disk() {
             return None;
         }
-        let known = Some(share.disk()).filter(|disk| *disk > 0);
-        let over = self.folders.count(&share).await;
-        let before = known.unwrap_or_else(|| self.folders.begun(&share, free));
-        let over = over.filter(|_| share.disk() > before)?;
+        let before = share.disk();
+        let over = self.folders.count(&share).await.filter(|_| share.disk() > before)?;
         share.hit(over);
         Some(over)
     }
@@ -126,19 +127,8 @@ impl Folders {
 
     async fn outgrow(&self, tree: &Path, share: &Share) -> Over {
         let (mut free, mut counted, mut took) = (self.free, Instant::now(), Duration::ZERO);
-        let mut over = None;
-        if share.disk() == 0 {
-            // Nobody has looked at it yet. Most commands have ended before it is done.
-            tokio::time::sleep(OFTEN).await;
-            (free, counted) = (Disk::of(tree).free, Instant::now());
-            over = self.count(share).await;
-            (took, counted) = (counted.elapsed(), Instant::now());
-        }
         // Who begins beyond the bound may delete, and not add.
-        let begun = self.begun(share, free);
-        if let Some(over) = over.filter(|_| share.disk() > begun) {
-            return over;
-        }
+        let begun = share.disk();
         loop {
             tokio::time::sleep(OFTEN).await;
             let disk = Disk::of(tree);
@@ -158,13 +148,6 @@ impl Folders {
                 _ => {}
             }
         }
-    }
-
-    /// What the folders took when the command began, as far as can be told from what was counted when the disk had this much
-    /// free: if without what the disk has lost since they would be within their bound, they were.
-    fn begun(&self, share: &Share, free: u64) -> u64 {
-        let without = share.disk().saturating_sub(self.free.saturating_sub(free));
-        if without <= share.most_disk() { without } else { share.disk() }
     }
 
     /// Counts what the folders take, and says whether that is too much.
@@ -306,7 +289,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_began_beyond_its_bound_is_told_from_what_crossed_it_and_a_cache_counts_by_what_comes_to_it() {
+    async fn a_cache_counts_by_what_comes_to_it() {
         let limits = Limits { max_disk_mb_per_worktree: 2, ..Limits::default() };
         let groups = tokio::task::spawn_blocking(move || Groups::begin(limits)).await.unwrap();
         let share = async |name: &str| groups.share(MemberId::new(), name).await.unwrap();
@@ -322,9 +305,6 @@ mod tests {
             Folders { list: vec![tree.clone()], cache: Some(cache.clone()), share: Some(one.clone()), free: 100 << 20 };
         assert!(matches!(folders.count(&one).await, Some(Over::Disk { .. })));
         assert!((4 << 20..5 << 20).contains(&one.disk()), "what was in the cache is nobody's: {}", one.disk());
-        assert_eq!(folders.begun(&one, 100 << 20), one.disk(), "nothing has come to the disk meanwhile");
-        assert_eq!(folders.begun(&one, 99 << 20), one.disk(), "nor as much as it is beyond its bound");
-        assert!(folders.begun(&one, 97 << 20) < 2 << 20);
 
         std::fs::remove_file(tree.join("large")).unwrap();
         write(&cache.join("new"), 1);
@@ -334,5 +314,23 @@ mod tests {
         let Some(Over::Cache { added, most }) = over else { panic!("{over:?}") };
         assert!(most == 2_000_000 && (3 << 20..4 << 20).contains(&added), "{added}");
         assert_eq!(folders.count(&share("two").await).await, None, "for who comes later it was there before");
+    }
+
+    /// Later nobody could tell what a run's first command added from what it found: what the disk has lost since says nothing
+    /// where others delete.
+    #[tokio::test]
+    async fn what_a_worktree_takes_is_known_before_its_first_command_begins() {
+        let groups = tokio::task::spawn_blocking(|| Groups::begin(Limits::default())).await.unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let write = |mb: usize| std::fs::write(place.path().join("file"), vec![1; mb << 20]).unwrap();
+        write(3);
+        let share = groups.share(MemberId::new(), "run").await.unwrap();
+        let room = Room { share: Some(share.clone()), ..Room::new(place.path().to_owned()) };
+        let before = Growth::watch(&room).await;
+        assert!((3 << 20..4 << 20).contains(&share.disk()), "{}", share.disk());
+        drop(before);
+        write(5);
+        Growth::watch(&room).await;
+        assert!(share.disk() < 4 << 20, "it is counted once, and looked after from then on");
     }
 }

@@ -1,9 +1,10 @@
 //! The self-test: a command is run in a sandbox and tells what it sees.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io};
 
 use super::bwrap::{self, Bwrap, OLDEST};
 use super::net::Net;
@@ -40,10 +41,8 @@ pub(crate) async fn report(sandbox: &Sandbox) -> Report {
     }
     let (findings, bwrap) = examine(sandbox).await;
     let usable = bwrap.is_some();
-    if let Some(bwrap) = bwrap {
-        // So that the first command need not try it out again; if one did so already, that is as good.
-        let _ = sandbox.usable.set(bwrap);
-    }
+    // The first command need not try it out again, and none goes on by what was true once.
+    sandbox.usable.found(bwrap);
     Report { isolation, usable, findings }
 }
 
@@ -69,10 +68,13 @@ async fn examine(sandbox: &Sandbox) -> (Vec<Finding>, Option<Bwrap>) {
     let (found, program) = program_found(sandbox.program.clone()).await;
     let mut findings = vec![found];
     let Some(program) = program else { return (findings, None) };
-    let bwrap = Bwrap::new(program, sandbox.server.clone());
-    match try_out(&bwrap).await {
-        Ok(more) => findings.extend(more),
-        Err(detail) => findings.push(Finding { name: "sandboxed command", ok: false, detail }),
+    let bwrap = Bwrap::new(program, sandbox.server.clone(), Arc::clone(&sandbox.etc));
+    match Place::make(sandbox.tried_in.as_deref()) {
+        Err(detail) => findings.push(Finding { name: "folder of the self-test", ok: false, detail }),
+        Ok(place) => match try_out(&bwrap, &place).await {
+            Ok(more) => findings.extend(more),
+            Err(detail) => findings.push(Finding { name: "sandboxed command", ok: false, detail }),
+        },
     }
     let usable = findings.iter().all(|found| found.ok);
     (findings, usable.then_some(bwrap))
@@ -98,14 +100,39 @@ async fn program_found(program: Option<PathBuf>) -> (Finding, Option<PathBuf>) {
     }
 }
 
+/// Where the command is run: gone when it is dropped.
+struct Place {
+    folder: tempfile::TempDir,
+    tree: PathBuf,
+    hidden: PathBuf,
+}
+
+impl Place {
+    /// That this fails says nothing of the sandbox.
+    fn make(below: Option<&Path>) -> Result<Self, String> {
+        let below = below.map_or_else(std::env::temp_dir, Path::to_owned);
+        let make = || {
+            let folder = tempfile::Builder::new().prefix(".guildhall-probe-").tempdir_in(&below)?;
+            let at = folder.path().canonicalize()?;
+            let (tree, hidden) = (at.join("tree"), at.join("hidden"));
+            fs::create_dir(&tree)?;
+            fs::write(&hidden, "")?;
+            Ok(Self { folder, tree, hidden })
+        };
+        make().map_err(|error: io::Error| {
+            let below = below.display();
+            format!(
+                "none can be made in {below}, so nothing is known of the sandbox: {error}; make room there, or let the \
+                     server's user write there"
+            )
+        })
+    }
+}
+
 /// Runs the command and judges what it saw.
-async fn try_out(bwrap: &Bwrap) -> Result<Vec<Finding>, String> {
-    let place = tempfile::Builder::new().prefix("guildhall-probe-").tempdir();
-    let place = place.map_err(|error| format!("no folder for the self-test can be made: {error}"))?;
-    let at = place.path().canonicalize().map_err(|error| error.to_string())?;
-    let (tree, hidden) = (at.join("tree"), at.join("hidden"));
-    fs::create_dir(&tree).and_then(|()| fs::write(&hidden, "")).map_err(|error| error.to_string())?;
-    let token = at.file_name().unwrap_or_default().to_string_lossy().into_owned();
+async fn try_out(bwrap: &Bwrap, place: &Place) -> Result<Vec<Finding>, String> {
+    let Place { folder, tree, hidden } = place;
+    let token = folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
     let env = [("PROBE_HIDDEN".to_owned(), hidden.display().to_string()), ("PROBE_TOKEN".to_owned(), token.clone())];
     let room = Room { env: env.into_iter().chain(bwrap.mark()).collect(), ..Room::new(tree.clone()) };
     let command = Command { line: SCRIPT.to_owned(), timeout: Duration::from_secs(20), max_output: 64 * 1024 };
@@ -124,7 +151,8 @@ async fn try_out(bwrap: &Bwrap) -> Result<Vec<Finding>, String> {
         "workspace",
         written.trim() == token,
         "commands can write in the worktree",
-        "what a command writes in the worktree does not arrive; is the temporary folder on an odd file system?",
+        "what a command writes in the worktree does not arrive; is the data folder, or the one for temporary files, on an \
+         odd file system?",
     ));
     findings.push(run_network(bwrap, &room).await);
     Ok(findings)

@@ -1,5 +1,7 @@
 //! A command that runs on while others do.
 
+use std::sync::Arc;
+
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
@@ -7,7 +9,7 @@ use super::growth::Growth;
 use super::launch::Ends;
 use super::terminal::Terminal;
 use super::watch::Tree;
-use super::{Exit, Network, SandboxError};
+use super::{Exit, Network, SandboxError, Usable};
 use crate::cgroup::Over;
 
 /// Bytes that are kept of what bubblewrap says when it cannot set a sandbox up.
@@ -29,12 +31,13 @@ pub struct Running {
     _network: Network,
     growth: Growth,
     over: Option<Over>,
+    usable: Arc<Usable>,
 }
 
 impl Running {
-    pub(super) fn new(tree: Tree, ends: Ends, network: Network, growth: Growth) -> Self {
+    pub(super) fn new(tree: Tree, ends: Ends, network: Network, growth: Growth, usable: Arc<Usable>) -> Self {
         let Ends { input, output, errors, terminal } = ends;
-        Self { input, output, errors, terminal, tree, _network: network, growth, over: None }
+        Self { input, output, errors, terminal, tree, _network: network, growth, over: None, usable }
     }
 
     /// Waits until it ended by itself, and everything that it started is gone as well; while this is waited for, it is
@@ -66,7 +69,7 @@ impl Running {
             // All who could write are gone, so this ends.
             let _ = told.take(SAID).read_to_end(&mut said).await;
         }
-        Err(SandboxError::never_ran(&String::from_utf8_lossy(&said)))
+        self.usable.heed(Err(SandboxError::never_ran(&String::from_utf8_lossy(&said))))
     }
 
     /// The limit that it came up against, if any: known once it has ended.

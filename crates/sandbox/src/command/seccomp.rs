@@ -76,8 +76,9 @@ const NEW_NAMESPACE: &[libc::c_int] = &[
 /// Requests that put words into a terminal's mouth: TIOCSTI and TIOCLINUX.
 const REFUSED_REQUESTS: &[u64] = &[0x5412, 0x541C];
 
-/// Kinds of sockets that can be made.
+/// Kinds of sockets that can be made, and in pairs: the kernel makes pairs of others as well, such as of vsock.
 const SOCKETS: &[libc::c_int] = &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
+const PAIRS: &[libc::c_int] = &[libc::AF_UNIX];
 
 /// The filter as bubblewrap takes it.
 pub(crate) fn program() -> io::Result<&'static [u8]> {
@@ -133,13 +134,13 @@ const X32: [sock_filter; 3] = [
 ];
 
 fn sockets() -> Result<BpfProgram, BackendError> {
-    let other = SOCKETS
-        .iter()
-        .map(|kind| {
+    let mut rules = Rules::new();
+    for (call, kinds) in [(libc::SYS_socket, SOCKETS), (libc::SYS_socketpair, PAIRS)] {
+        let other = |kind: &libc::c_int| {
             SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, u64::from(kind.cast_unsigned()))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let rules = Rules::from([(libc::SYS_socket, vec![SeccompRule::new(other)?])]);
+        };
+        rules.insert(call, vec![SeccompRule::new(kinds.iter().map(other).collect::<Result<Vec<_>, _>>()?)?]);
+    }
     compile(rules, libc::EAFNOSUPPORT)
 }
 
@@ -209,6 +210,7 @@ mod tests {
         let of_clone = (0..32).map(|bit| (own, libc::SYS_clone, argument(0, 1 << bit)));
         let of_ioctl = (0x5400..0x5430).map(|request| (own, libc::SYS_ioctl, argument(1, request | 1 << 40)));
         let of_socket = (0..60).map(|kind| (own, libc::SYS_socket, argument(0, kind)));
+        let of_socket = of_socket.chain((0..60).map(|kind| (own, libc::SYS_socketpair, argument(0, kind))));
         let mut answers = std::collections::BTreeSet::new();
         for (arch, call, arguments) in
             of_calls.chain(x32).chain(foreign).chain(of_clone).chain(of_ioctl).chain(of_socket)
@@ -223,5 +225,12 @@ mod tests {
         let known = [of(libc::EPERM), of(libc::ENOSYS), of(libc::EAFNOSUPPORT), libc::SECCOMP_RET_ALLOW];
         let known = known.into_iter().chain([libc::SECCOMP_RET_KILL_PROCESS]).collect();
         assert_eq!(answers, known);
+        for (call, kinds) in [(libc::SYS_socket, SOCKETS), (libc::SYS_socketpair, PAIRS)] {
+            for kind in 0..60 {
+                let fine = kinds.iter().any(|fine| u64::from(fine.cast_unsigned()) == kind);
+                let found = answer(&whole, own, call, argument(0, kind));
+                assert_eq!(found == libc::SECCOMP_RET_ALLOW, fine, "{call} {kind}");
+            }
+        }
     }
 }

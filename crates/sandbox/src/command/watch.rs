@@ -12,6 +12,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 use tokio::io::AsyncReadExt;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Exit;
@@ -36,8 +37,10 @@ pub(crate) struct Tree {
     fallen: bool,
     /// What bubblewrap says; there is none without a sandbox.
     status: Option<Told>,
-    /// Its control group, until that is empty.
+    /// Its control group, until it is left.
     cell: Option<Cell>,
+    /// Who leaves it, on a thread that may wait for the kernel, and tells what that counted.
+    leaving: Option<JoinHandle<Met>>,
     /// What the kernel counted of it, once that is known.
     met: Met,
 }
@@ -105,7 +108,7 @@ impl Told {
 impl Tree {
     pub(crate) fn new(process: Process, status: Option<Status>, cell: Option<Cell>) -> Self {
         let status = status.map(|Status(pipe)| Told { pipe, text: Vec::new() });
-        Self { process, over: false, fallen: false, status, cell, met: Met::default() }
+        Self { process, over: false, fallen: false, status, cell, leaving: None, met: Met::default() }
     }
 
     /// What the kernel counted of it: nothing before it has ended.
@@ -209,14 +212,14 @@ impl Tree {
             }
             self.fallen = true;
         }
-        if let Some(cell) = &mut self.cell {
-            // Without a sandbox, what left the group of processes is found here.
-            self.met = cell.end();
-            if !alone {
-                cell.gone().await;
-            }
-            // What is not gone yet goes when nobody waits for it.
-            self.cell = None;
+        if let Some(cell) = self.cell.take() {
+            // Without a sandbox, what left the group of processes is found there. What is not gone yet goes when nobody waits for it.
+            self.leaving = Some(tokio::task::spawn_blocking(move || cell.leave(!alone)));
+        }
+        if let Some(leaving) = &mut self.leaving {
+            let met = leaving.await;
+            self.leaving = None;
+            self.met = met.map_err(io::Error::other)?;
         }
         Ok(())
     }

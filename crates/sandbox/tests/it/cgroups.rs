@@ -323,7 +323,8 @@ async fn a_worktree_that_grows_too_large_ends_what_makes_it_grow() {
     let place = Place::new();
     let room = room(&place, &groups, MemberId::new(), "run").await;
     let run = async |line: &str| place.sandbox.run(&room, &command(line), &mut |_| {}).await.unwrap();
-    let out = run("mkdir sub; dd if=/dev/zero of=sub/large bs=1M count=64 status=none; sync; sleep 600").await;
+    let out =
+        run("mkdir sub; dd if=/dev/zero of=sub/large bs=1M count=64 status=none; sync sub/large; sleep 600").await;
     assert_eq!(out.exit, Exit::Signal(9));
     let Some(Over::Disk { used, most }) = out.over else { panic!("{out:?}") };
     assert!(most == 30 * MB && (30 * MB..80 * MB).contains(&used), "{used}");
@@ -332,7 +333,7 @@ async fn a_worktree_that_grows_too_large_ends_what_makes_it_grow() {
     let out = run("sleep 2; ls sub; rm -r sub").await;
     assert_eq!((out.exit, out.over, out.output.as_str()), (Exit::Code(0), None, "large\n"));
     // One that is over before it is noticed is told all the same; by another size than before, since what says the same is told once.
-    let out = run("dd if=/dev/zero of=again bs=1M count=70 status=none; sync").await;
+    let out = run("dd if=/dev/zero of=again bs=1M count=70 status=none; sync again").await;
     // On a slow machine it is noticed.
     assert!(matches!(out.exit, Exit::Code(0) | Exit::Signal(9)), "{out:?}");
     assert!(matches!(out.over, Some(Over::Disk { .. })), "{out:?}");
@@ -344,7 +345,8 @@ async fn a_worktree_that_grows_too_large_ends_what_makes_it_grow() {
     // What it wrote between the look and its end is another size, and may be told once more.
     let told_again = run("true").await.over.is_some();
     assert_eq!(run("true").await.over, None);
-    let out = run("rm again; dd if=/dev/zero of=/run/cache/large bs=1M count=100 status=none; sync").await;
+    let out =
+        run("rm again; dd if=/dev/zero of=/run/cache/large bs=1M count=100 status=none; sync /run/cache/large").await;
     assert!(matches!(out.over, Some(Over::Cache { added, .. }) if added > 64 << 20), "{out:?}");
     let share: &Share = room.share.as_ref().unwrap();
     assert_eq!(share.take_hits().len(), 3 + usize::from(told_again));

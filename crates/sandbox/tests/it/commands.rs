@@ -60,8 +60,9 @@ async fn the_environment_is_clean_and_the_rooms_own() {
     );
     assert!(out.contains("TERM=dumb\n") && out.contains("PATH=/usr/local/sbin:"), "{out}");
     let keys: Vec<&str> = out.lines().filter_map(|line| line.split_once('=')).map(|(key, _)| key).collect();
-    let known =
-        |key: &&str| key.starts_with("GIT_") || "LANG A_KEY HOME TERM PATH USER PAGER PWD SHLVL _".contains(*key);
+    let known = |key: &&str| {
+        key.starts_with("GIT_") || "LANG LC_CTYPE A_KEY HOME TERM PATH USER PAGER PWD SHLVL _".contains(*key)
+    };
     assert!(keys.iter().all(known), "{keys:?}");
 }
 

@@ -210,8 +210,12 @@ async fn the_kernel_refuses_what_no_build_needs() {
     let sockets: Vec<(&str, i64, &str)> = sockets.iter().map(|of| ("socket", libc::SYS_socket, of.as_str())).collect();
     let out = place.says(&calls(&sockets)).await;
     assert_eq!(out, format!("socket {}\n", libc::EAFNOSUPPORT).repeat(kinds.len()));
+    let pairs = [libc::AF_VSOCK, libc::AF_NETLINK, libc::AF_INET, libc::AF_TIPC].map(|kind| format!("{kind}, 1, 0, 0"));
+    let pairs = pairs.each_ref().map(|of| ("socketpair", libc::SYS_socketpair, of.as_str()));
+    let out = place.says(&calls(&pairs)).await;
+    assert_eq!(out, format!("socketpair {}\n", libc::EAFNOSUPPORT).repeat(pairs.len()));
     // What programs do need is there: threads, processes, sockets of the usual kinds, terminals.
-    let line = "perl -MSocket -e 'for (AF_UNIX, AF_INET) { socket(my $s, $_, SOCK_STREAM, 0) or die $!; } print fork ? 1 : 2' \
+    let line = "perl -MSocket -e 'for (AF_UNIX, AF_INET) { socket(my $s, $_, SOCK_STREAM, 0) or die $!; } socketpair(my $a, my $b, AF_UNIX, SOCK_STREAM, 0) or die $!; print fork ? 1 : 2' \
                 && script -qec 'echo in a terminal' /dev/null < /dev/null; mkfifo p; (echo x > p &) ; cat p; sort -u /etc/passwd | wc -l";
     let out = place.says(line).await;
     assert!(out.contains("in a terminal") && out.ends_with("x\n3\n"), "{out}");

@@ -1,24 +1,28 @@
 //! Backups: how old the latest good one is.
 
 use chrono::Duration;
-use guildhall_store::{GoodBackup, Store, StoreError};
+use guildhall_store::{GoodBackup, Store, StoreError, THRESHOLDS};
 use guildhall_types::DateTime;
+use guildhall_types::alert::{AlertKind, Thresholds};
 
 use super::{Level, Line};
 use crate::config::Config;
 use crate::problem::chain;
 
 const WHAT: &str = "backups";
-/// From which age on the latest good one is old: a day's, and some hours for making it. The alert's own threshold begins there too.
-const OLD: Duration = Duration::hours(26);
 
 pub(super) async fn examine(config: &Config, store: &Store, now: DateTime) -> Line {
     let destination = config.backup.as_ref().map(ToString::to_string);
     let good = store.last_good_backup(destination.as_deref()).await;
-    judge(config.backup.is_some(), good, now)
+    // Where they cannot be read, what is usual says enough.
+    let thresholds = store.setting::<Thresholds>(THRESHOLDS).await.ok().flatten().unwrap_or_default();
+    // As the alert goes by it.
+    let rhythm = config.backup_rules.rhythm.filter(|_| config.backup.is_some());
+    let old = Duration::hours(thresholds.with_backups_every(rhythm).of(AlertKind::BackupOld).warning);
+    judge(config.backup.is_some(), good, old, now)
 }
 
-fn judge(planned: bool, good: Result<Option<GoodBackup>, StoreError>, now: DateTime) -> Line {
+fn judge(planned: bool, good: Result<Option<GoodBackup>, StoreError>, old: Duration, now: DateTime) -> Line {
     match good {
         Err(error) => {
             Line::new(Level::Warn, WHAT, format!("it cannot be looked up which there are: {}", chain(&error)))
@@ -26,7 +30,7 @@ fn judge(planned: bool, good: Result<Option<GoodBackup>, StoreError>, now: DateT
         Ok(Some(GoodBackup { started_at, unchecked })) => {
             let age = format!("the latest good one is {} hours old", (now - started_at).num_hours());
             match unchecked {
-                _ if now - started_at >= OLD => Line::new(
+                _ if now - started_at >= old => Line::new(
                     Level::Warn,
                     WHAT,
                     format!("{age}; `guildhall backup list` and the server's log say what became of later ones"),
@@ -65,7 +69,7 @@ mod tests {
         let judged = |planned, good: Option<(Duration, Option<&str>)>| {
             let good = good
                 .map(|(age, unchecked)| GoodBackup { started_at: now - age, unchecked: unchecked.map(str::to_owned) });
-            let line = judge(planned, Ok(good), now);
+            let line = judge(planned, Ok(good), Duration::hours(26), now);
             (line.level, line.detail)
         };
         let level = |planned, good: Option<Duration>| judged(planned, good.map(|age| (age, None)));
@@ -80,6 +84,8 @@ mod tests {
             unchecked == Level::Warn && words.contains("3 hours old, but it is not checked yet: No room; `guildhall"),
             "{words}"
         );
+        let weekly = GoodBackup { started_at: now - Duration::days(6), unchecked: None };
+        assert_eq!(judge(true, Ok(Some(weekly)), Duration::hours(170), now).level, Level::Ok, "it is made once a week");
         let (none, words) = level(true, None);
         assert!(none == Level::Warn && words.contains("no good one yet"), "{words}");
         let (none, words) = level(false, None);

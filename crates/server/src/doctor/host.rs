@@ -1,6 +1,6 @@
 //! What the machine itself has to bring: git, walls around agents' commands, file handles.
 
-use guildhall_sandbox::{Isolation, Sandbox, look_at_groups};
+use guildhall_sandbox::{Isolation, Sandbox, Unshown, look_at_groups};
 
 use super::{Level, Line};
 use crate::problem::chain;
@@ -56,6 +56,18 @@ pub(super) async fn sandbox(isolation: Isolation) -> Vec<Line> {
             ),
         };
         lines.push(Line::new(level, &format!("{WHAT}: {}", finding.name), detail));
+    }
+    if isolation == Isolation::Bubblewrap {
+        for Unshown { program, link, to } in
+            tokio::task::spawn_blocking(guildhall_sandbox::unshown).await.unwrap_or_default()
+        {
+            let detail = format!(
+                "{} leads to {}, which agents' commands do not see: {program} may not run there",
+                link.display(),
+                to.display()
+            );
+            lines.push(Line::new(Level::Warn, &format!("{WHAT}: {program}"), detail));
+        }
     }
     match (report.usable, isolation) {
         (true, Isolation::Bubblewrap) => {

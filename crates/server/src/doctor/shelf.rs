@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::problem::chain;
 
 const WHAT: &str = "place for backups";
+const SCRATCH: &str = "place where backups are looked at";
 /// How long a store may take for one small object.
 const STORE: Duration = Duration::from_secs(20);
 /// How long systemd may take to say what it lets the server write.
@@ -31,15 +32,45 @@ pub(super) async fn examine(config: &Config) -> Vec<Line> {
         Some(Shelf::Bucket(place)) => lines.push(bucket(place).await),
         Some(Shelf::Folder(path)) => {
             lines.extend(folder(path, &config.data_dir));
-            let by_itself = config.backup_rules.rhythm.is_some();
-            if by_itself && let Some(unit) = unit().await {
-                lines.extend(forbidden(&unit, path));
-            }
         }
         None => {}
     }
+    let rules = &config.backup_rules;
+    let scratch = rules.scratch.as_deref().filter(|_| config.backup.is_some() && rules.verify);
+    lines.extend(scratch.map(scratch_folder));
+    let folder = match &config.backup {
+        Some(Shelf::Folder(path)) => Some((WHAT, path.as_path())),
+        _ => None,
+    };
+    let written: Vec<_> = folder.into_iter().chain(scratch.map(|path| (SCRATCH, path))).collect();
+    if rules.rhythm.is_some()
+        && !written.is_empty()
+        && let Some(unit) = unit().await
+    {
+        lines.extend(written.into_iter().filter_map(|(what, path)| forbidden(&unit, what, path)));
+    }
     lines.extend(config.backup_rules.key_file.as_deref().map(|path| key(path, &config.data_dir)));
     lines
+}
+
+/// Whether the folder in which backups are restored to look at them is there, and can be written. Nobody makes it by itself.
+fn scratch_folder(path: &Path) -> Line {
+    let (shown, own) = (path.display(), rustix::process::geteuid().as_raw());
+    if !path.is_dir() {
+        let detail = format!(
+            "{shown} is not there; as root: install -d -m 0700 -o {own} {shown}, or name another folder in GUILDHALL_BACKUP_SCRATCH"
+        );
+        return Line::new(Level::Fail, SCRATCH, detail);
+    }
+    match rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => Line::new(Level::Ok, SCRATCH, format!("{shown} can be written")),
+        Err(error) => {
+            let detail = format!(
+                "{shown} cannot be written by this user ({error}); as root: chown {own} {shown}, or name another folder in GUILDHALL_BACKUP_SCRATCH"
+            );
+            Line::new(Level::Fail, SCRATCH, detail)
+        }
+    }
 }
 
 /// Whether the bucket can be listed, and one small object written, read and deleted there.
@@ -141,7 +172,7 @@ async fn unit() -> Option<String> {
 }
 
 /// Says so where the unit keeps the server from writing there: whoever asks from a shell can.
-fn forbidden(unit: &str, path: &Path) -> Option<Line> {
+fn forbidden(unit: &str, what: &'static str, path: &Path) -> Option<Line> {
     let of = |name: &str| unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default();
     let mut open = of("ReadWritePaths").split(' ').map(|path| path.trim_start_matches(['-', '+']));
     // Below it are the data folder and what is named.
@@ -153,7 +184,7 @@ fn forbidden(unit: &str, path: &Path) -> Option<Line> {
     let detail = format!(
         "guildhall.service may not write to {shown}, though this user may; run systemctl edit guildhall, write [Service] and ReadWritePaths={shown}, and restart it"
     );
-    Some(Line::new(Level::Fail, WHAT, detail))
+    Some(Line::new(Level::Fail, what, detail))
 }
 
 /// Whether the server can read what backups are sealed with: nobody finds out before the first of them is due.
@@ -232,8 +263,18 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_in_which_no_backup_can_be_looked_at_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(scratch_folder(dir.path()).level, Level::Ok);
+        let told = scratch_folder(&dir.path().join("scratch"));
+        assert!(told.level == Level::Fail && told.detail.contains("install -d -m 0700"), "{told:?}");
+        assert!(!dir.path().join("scratch").exists());
+    }
+
+    #[test]
     fn a_folder_that_the_unit_does_not_open_is_told() {
-        let told = |unit: &str| forbidden(unit, Path::new("/mnt/backups")).map(|line| (line.level, line.detail));
+        let told =
+            |unit: &str| forbidden(unit, SCRATCH, Path::new("/mnt/backups")).map(|line| (line.level, line.detail));
         let (level, detail) = told("LoadState=loaded\nProtectSystem=strict\nReadWritePaths=\n").unwrap();
         assert!(level == Level::Fail && detail.contains("ReadWritePaths=/mnt/backups"), "{detail}");
         assert!(told("ReadWritePaths=/srv /mnt/back\nLoadState=loaded\nProtectSystem=strict\n").is_some());

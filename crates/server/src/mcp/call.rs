@@ -21,6 +21,8 @@ pub const ANSWER: usize = 1024 * 1024;
 const PAGE: &str = "25";
 /// Bytes of an answer that can be cut, when the call does not say: a few ten thousand tokens.
 const BYTES: &str = "200000";
+/// Versions of a plan, and the checks of a run, when the call does not say: each may be long.
+const LATEST: &[(&str, &str)] = &[("versions", "1"), ("latest", "10")];
 
 /// Who calls, and from where.
 #[derive(Debug, Clone)]
@@ -82,7 +84,10 @@ fn request(caller: &Caller, tool: &Tool, mut arguments: Map<String, Value>) -> R
         match arguments.remove(name) {
             None | Some(Value::Null) if name == "limit" => query.append_pair(name, PAGE),
             None | Some(Value::Null) if name == "bytes" => query.append_pair(name, BYTES),
-            None | Some(Value::Null) => continue,
+            None | Some(Value::Null) => match LATEST.iter().find(|(known, _)| known == name) {
+                Some((_, usual)) => query.append_pair(name, usual),
+                None => continue,
+            },
             Some(Value::String(text)) => query.append_pair(name, &text),
             Some(Value::Number(number)) => query.append_pair(name, &number.to_string()),
             Some(Value::Bool(is)) => query.append_pair(name, &is.to_string()),

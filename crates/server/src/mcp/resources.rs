@@ -48,7 +48,7 @@ pub(super) async fn ask(routes: &Router, caller: &Caller, tool: &str, arguments:
     call(routes, caller, tool, arguments, LOOKED_AT).await
 }
 
-/// A page of what the hub knows and, after that, of the cards of all projects; and where the next one begins: the kind or
+/// A page of what members vouch for in the hub and, after that, of the cards of all projects; and where the next one begins: the kind or
 /// the project, and where it goes on within.
 ///
 /// # Errors
@@ -76,8 +76,9 @@ pub async fn list(
         let after = after.take();
         let page = match at < KINDS.len() {
             true => {
-                let asked = json!({ "kind": source, "limit": PAGE, "after": after });
-                ask(routes, caller, "knowledge_list", asked).await?
+                // What a member has not looked at, or has rejected, is found by who asks for it by its address.
+                let asked = json!({ "kind": source, "trusted": true, "limit": PAGE, "after": after });
+                ask(routes, caller, "knowledge_search", asked).await?
             }
             false => {
                 let asked = json!({ "projectId": source, "limit": PAGE, "after": after });
@@ -182,7 +183,17 @@ fn card_text(card: &Value) -> String {
 }
 
 fn item_text(item: &Value) -> String {
-    let mut text = format!("# {}\n\n{}\n\n{}\n", title(item), word(item, "description"), word(item, "content"));
+    let mut text = format!("# {}\n\n", title(item));
+    for name in ["status", "review", "rejectReason", "confidence"] {
+        let called = if name == "rejectReason" { "rejected because" } else { name };
+        if let Some(words) = item[name].as_str().filter(|words| !words.is_empty()) {
+            text += &format!("- {called}: {}\n", words.replace('\n', " "));
+        }
+    }
+    if !text.ends_with("\n\n") {
+        text.push('\n');
+    }
+    text += &format!("{}\n\n{}\n", word(item, "description"), word(item, "content"));
     for (name, heading) in [("problem", "Problem"), ("solution", "Solution"), ("prevention", "Prevention")] {
         if let Some(words) = item[name].as_str().filter(|words| !words.is_empty()) {
             text += &format!("\n## {heading}\n\n{words}\n");

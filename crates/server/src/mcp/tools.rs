@@ -1,6 +1,8 @@
 //! The tools: each is a route of the API under another name. So a tool checks, does and answers what the route does, asks
 //! for the right that stands beside the route, and says in its schemas what the description says of it.
 
+mod rows;
+
 use std::sync::{Arc, LazyLock};
 
 use axum::http::Method;
@@ -9,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema;
 use crate::openapi;
+use rows::{ROWS, Row};
 
 /// What a call does to what is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,213 +60,6 @@ pub struct Tool {
 /// What the description of every tool ends with that gives its list in pages.
 const PAGES: &str =
     " It comes a page at a time: give `next` of a page as `after` for the page that follows; the last has none.";
-
-type Row = (&'static str, Effect, &'static str, &'static str, Option<&'static str>, &'static str, &'static str);
-
-/// Name, effect, method, path, name of its braces, title, description.
-const ROWS: &[Row] = &[
-    (
-        "member_me",
-        Effect::Looks,
-        "get",
-        "/api/auth/me",
-        None,
-        "Who I am",
-        "Shows the member whose token this is, with role and rights.",
-    ),
-    (
-        "project_list",
-        Effect::Looks,
-        "get",
-        "/api/projects",
-        None,
-        "List projects",
-        "Lists the team's projects. Most other tools need the id of one.",
-    ),
-    (
-        "feature_list",
-        Effect::Looks,
-        "get",
-        "/api/projects/{id}/features",
-        Some("projectId"),
-        "List features",
-        "Lists a project's cards in the board's order.",
-    ),
-    (
-        "feature_get",
-        Effect::Looks,
-        "get",
-        "/api/features/{id}",
-        Some("featureId"),
-        "Show a feature",
-        "Shows a card with its texts, its status and its run.",
-    ),
-    (
-        "feature_create",
-        Effect::Adds,
-        "post",
-        "/api/projects/{id}/features",
-        Some("projectId"),
-        "Write a feature",
-        "Writes a card at the end of the backlog. No agent works on it before it is started.",
-    ),
-    (
-        "feature_update",
-        Effect::Changes,
-        "patch",
-        "/api/features/{id}",
-        Some("featureId"),
-        "Change a feature",
-        "Changes a card; what is absent stays as it is.",
-    ),
-    (
-        "feature_start",
-        Effect::Adds,
-        "post",
-        "/api/features/{id}/start",
-        Some("featureId"),
-        "Start a feature",
-        "Lets an agent build a card, on the member's key and within the member's limits and budget.",
-    ),
-    (
-        "feature_stop",
-        Effect::Changes,
-        "post",
-        "/api/features/{id}/stop",
-        Some("featureId"),
-        "Stop a feature",
-        "Stops the agent at work on a card at once. Its work is kept.",
-    ),
-    (
-        "feature_follow_up",
-        Effect::Adds,
-        "post",
-        "/api/features/{id}/follow-up",
-        Some("featureId"),
-        "Say something to the agent",
-        "Says something to the agent of a card: it reads it at its next turn, or goes on with the work for it.",
-    ),
-    (
-        "feature_diff",
-        Effect::Looks,
-        "get",
-        "/api/features/{id}/diff",
-        Some("featureId"),
-        "Show the work",
-        "Shows what the latest run of a card changed, file by file. Where that is too long for one answer, the files are listed \
-         without their texts, and `note` says so: ask with `path` for each.",
-    ),
-    (
-        "feature_verify",
-        Effect::Changes,
-        "post",
-        "/api/features/{id}/verify",
-        Some("featureId"),
-        "Verify a feature",
-        "Finds the work of a card good: it is verified once the project's checks pass on it.",
-    ),
-    (
-        "feature_merge",
-        Effect::Finishes,
-        "post",
-        "/api/features/{id}/merge",
-        Some("featureId"),
-        "Merge a feature",
-        "Puts the work of a verified card on the project's default branch, as one commit.",
-    ),
-    (
-        "run_list",
-        Effect::Looks,
-        "get",
-        "/api/features/{id}/runs",
-        Some("featureId"),
-        "List runs",
-        "Lists the runs of a card, the latest first.",
-    ),
-    (
-        "run_get",
-        Effect::Looks,
-        "get",
-        "/api/runs/{id}",
-        Some("runId"),
-        "Show a run",
-        "Shows a run: its status, model, tokens and cost.",
-    ),
-    (
-        "run_events",
-        Effect::Looks,
-        "get",
-        "/api/runs/{id}/events",
-        Some("runId"),
-        "List what happened in a run",
-        "Lists what happened in a run, in order.",
-    ),
-    (
-        "knowledge_search",
-        Effect::Looks,
-        "get",
-        "/api/knowledge/search",
-        None,
-        "Search the hub",
-        "Searches what the team knows, ranked, with snippets. Search before you write.",
-    ),
-    (
-        "knowledge_get",
-        Effect::Looks,
-        "get",
-        "/api/knowledge/items/{id}",
-        Some("itemId"),
-        "Read an item of the hub",
-        "Shows a blueprint, an entry or a learning, whole, and what it is related to.",
-    ),
-    (
-        "knowledge_list",
-        Effect::Looks,
-        "get",
-        "/api/knowledge/{kind}",
-        None,
-        "List items of the hub",
-        "Lists items of one kind, the latest changed first, by tag, type and age.",
-    ),
-    (
-        "knowledge_create",
-        Effect::Adds,
-        "post",
-        "/api/knowledge/{kind}",
-        None,
-        "Write an item of the hub",
-        "Writes a blueprint, an entry or a learning. One that is nearly there already is refused with the ids of what \
-         is there; change that, or write it `anyway`.",
-    ),
-    (
-        "knowledge_update",
-        Effect::Changes,
-        "put",
-        "/api/knowledge/{kind}/{id}",
-        Some("itemId"),
-        "Change an item of the hub",
-        "Changes an item: what is sent is the whole of it from then on. Give the version that knowledge_get showed.",
-    ),
-    (
-        "learning_record",
-        Effect::Adds,
-        "post",
-        "/api/knowledge/learnings",
-        None,
-        "Record a learning",
-        "Records what was learned in the work: what the problem was, what solved it, how to prevent it. Never a secret. \
-         One that is nearly there already is refused with its id.",
-    ),
-    (
-        "learning_apply",
-        Effect::Adds,
-        "post",
-        "/api/knowledge/learnings/{id}/apply",
-        Some("learningId"),
-        "Say what came of a learning",
-        "Says that a learning was used and whether it helped; by that the team knows which are worth keeping.",
-    ),
-];
 
 static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
     let api: Value = serde_json::from_str(openapi::text()).unwrap_or_default();
@@ -334,6 +130,9 @@ fn tool(api: &Value, row: &Row) -> Option<Tool> {
             }
             _ => {
                 query.push(word.to_owned());
+                if parameter["required"] == true {
+                    needed.push(json!(word));
+                }
                 word
             }
         };
@@ -410,6 +209,13 @@ mod tests {
         }
         let diff = named("feature_diff").unwrap();
         assert_eq!(diff.query, ["path", "bytes"]);
+        let usage = named("usage_get").unwrap();
+        assert_eq!(usage.input["required"], json!(["by"]), "what the route needs in its query, the tool needs");
+        assert!(
+            usage.input["properties"]["by"]["enum"].as_array().unwrap().contains(&json!("day")),
+            "{:?}",
+            usage.input
+        );
         let create = named("knowledge_create").unwrap();
         assert_eq!(create.right, MemberRight::Knowledge);
         assert_eq!(create.input["properties"]["item"]["anyOf"].as_array().unwrap().len(), 3);

@@ -62,8 +62,8 @@ metrics! {
     REQUESTS "guildhall_http_requests_total" Counter ["method", "route", "status"] "Requests that were answered, by the route's pattern.";
     REQUEST_SECONDS "guildhall_http_request_duration_seconds" Histogram ["method", "route"] "Seconds until a request was answered.";
     SOCKETS "guildhall_websocket_connections" Gauge [] "WebSockets that are open.";
-    DATABASE_UP "guildhall_database_up" Gauge [] "1 when the database gave a turn to write within five seconds.";
-    DATABASE_SECONDS "guildhall_database_turn_seconds" Gauge [] "Seconds until the database gave a turn to write, when it was last asked.";
+    DATABASE_UP "guildhall_database_up" Gauge [] "1 when the database took something that was written within five seconds.";
+    DATABASE_SECONDS "guildhall_database_turn_seconds" Gauge [] "Seconds until the database had taken something that was written, when that was last tried.";
     CONNECTIONS "guildhall_database_connections" Gauge ["state"] "Connections to the database, used or idle.";
     EVENTS "guildhall_events_total" Counter [] "Events of the team, on all nodes, since its first one.";
     ACTIVE_AGENTS "guildhall_active_agents" Gauge [] "Runs of the whole team at work, on all nodes.";
@@ -90,7 +90,7 @@ metrics! {
     DISK_TOTAL "guildhall_disk_total_bytes" Gauge ["path", "role"] "Disk of each of these file systems.";
     DISK_FILES_USED "guildhall_disk_files_used" Gauge ["path", "role"] "Files and folders on each of them (inodes), where it holds a fixed number.";
     DISK_FILES_LIMIT "guildhall_disk_files_limit" Gauge ["path", "role"] "Files and folders that each of them can hold.";
-    LAST_BACKUP "guildhall_last_good_backup_timestamp_seconds" Gauge [] "When the latest good backup was made, or the first was tried where none is good.";
+    LAST_BACKUP "guildhall_last_good_backup_timestamp_seconds" Gauge [] "When the latest good backup was made, or, where none is good, since when they are missed.";
     LAST_CLEAN_UP "guildhall_last_clean_up_timestamp_seconds" Gauge [] "When the clean-up of this node last came through, or since when it does not.";
     MAIL_STUCK "guildhall_mail_flows_timestamp_seconds" Gauge [] "Now, while mails reach the mail server; else when the first was written that does not.";
     CERTIFICATE_ENDS "guildhall_certificate_ends_timestamp_seconds" Gauge ["host"] "When a certificate ends that browsers are shown.";

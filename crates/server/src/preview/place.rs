@@ -138,7 +138,8 @@ impl Place {
         let upgrade = headers.contains_key(header::UPGRADE);
         match headers.get(header::ORIGIN) {
             Some(origin) => (safe && !upgrade) || origin.as_bytes() == self.origin().as_bytes(),
-            None => !upgrade,
+            // Browsers say it with whatever changes something; what does not is no page of the service's.
+            None => safe && !upgrade,
         }
     }
 }
@@ -237,6 +238,8 @@ mod tests {
             (Some("null"), false, Method::DELETE, false),
             (None, true, Method::GET, false),
             (None, false, Method::GET, true),
+            (None, false, Method::POST, false),
+            (None, false, Method::PATCH, false),
         ] {
             assert_eq!(place.is_own(&with(origin, upgrade), &method), fine, "{origin:?} {upgrade} {method}");
         }

@@ -110,6 +110,8 @@ impl From<StoreError> for Problem {
             }
             StoreError::NothingToApprove => Self::invalid("requirePlanApproval", detail),
             StoreError::Archived => Self::conflict("project-archived", detail),
+            StoreError::OnlyLooked => Self::conflict("only-looked", detail),
+            StoreError::OfExecution { .. } => Self::conflict("of-execution", detail),
             StoreError::Live { .. } => Self::conflict("agent-at-work", detail),
             StoreError::BackupUnderWay { .. } => Self::conflict("backup-under-way", detail),
             StoreError::BadDependency(words) => Self::invalid("dependencies", words),
@@ -140,6 +142,10 @@ impl From<GitError> for Problem {
         match error {
             GitError::BadName { what, .. } => Self::invalid(what, detail),
             GitError::BadSource { reason } => Self::invalid("source.url", reason),
+            GitError::Apart { .. } => {
+                Self::conflict("apart", format!("{detail} Tell its agent to bring it up to date."))
+            }
+            GitError::BadPush { .. } => Self::new(StatusCode::BAD_REQUEST, "bad-push", detail),
             GitError::Missing { .. } => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
             GitError::BranchExists { .. } => Self::conflict("branch-exists", detail),
             GitError::Moved { .. } => Self::conflict("moved", format!("{detail} Try again.")),

@@ -2,16 +2,17 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use guildhall_store::{AgentPatch, AgentQuery};
+use guildhall_store::{AgentPatch, AgentQuery, AsideQuery};
 use guildhall_team::{AgentWish, NewTask};
 use guildhall_types::agent::{
     Agent, AgentModel, AgentServer, AgentStatus, AgentTool, KNOWN_TOOLS, KnownTool, TaskState,
 };
-use guildhall_types::feature::WorkMode;
+use guildhall_types::feature::{Feature, FeatureCard, FeatureKind, WorkMode};
 use guildhall_types::{AgentId, FeatureId, ProjectId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::chats::{ToCard, cursor};
 use super::deeds::{Accepted, FeatureAndRun, accepted, usable_sandbox};
 use crate::app::App;
 use crate::auth::Signed;
@@ -244,4 +245,54 @@ pub async fn run_agent(
     params(("id" = FeatureId, Path, description = "The task.")), responses((status = 200, body = TaskState)))]
 pub async fn get_task(State(app): State<App>, Path(id): Path<FeatureId>) -> Result<Json<TaskState>, Problem> {
     Ok(Json(app.team.task(id).await?))
+}
+
+/// Which tasks.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ListTasks {
+    /// What the page before gave as `next`.
+    #[param(nullable = false)]
+    after: Option<String>,
+    /// How many at most; 500 are the most.
+    #[param(nullable = false)]
+    limit: Option<i64>,
+}
+
+/// A page of tasks.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskPage {
+    /// The tasks, those in which something happened last first.
+    items: Vec<FeatureCard>,
+    /// Where the next page begins, if there is one.
+    next: Option<String>,
+}
+
+/// Lists the tasks that one gave an agent oneself, those in which something happened last first. One that became a card is on
+/// the board.
+#[utoipa::path(get, path = "/api/agents/{id}/tasks", tag = "agents",
+    params(("id" = AgentId, Path, description = "The agent."), ListTasks), responses((status = 200, body = TaskPage)))]
+pub async fn list_tasks(
+    signed: Signed,
+    Path(id): Path<AgentId>,
+    Query(query): Query<ListTasks>,
+) -> Result<Json<TaskPage>, Problem> {
+    let (of, after) = (Some(signed.member.id), cursor(query.after.as_deref())?);
+    let query = AsideQuery { of, after, limit: page_size(query.limit)? };
+    let page = signed.team.tasks_of_agent(signed.member.id, id, &query).await?;
+    Ok(Json(TaskPage { items: page.items, next: page.next }))
+}
+
+/// Turns what an agent did by itself into a card with a number: conversation, worktree and changes stay. It has come to its end,
+/// and was let change files.
+#[utoipa::path(post, path = "/api/tasks/{id}/to-card", tag = "agents",
+    params(("id" = FeatureId, Path, description = "The task.")), responses((status = 200, body = Feature)))]
+pub async fn task_to_card(
+    signed: Signed,
+    Path(id): Path<FeatureId>,
+    body: Option<Json<ToCard>>,
+) -> Result<Json<Feature>, Problem> {
+    let wish = body.map(|Json(wish)| wish).unwrap_or_default();
+    Ok(Json(signed.team.to_card(id, FeatureKind::Task, wish.title.as_deref()).await?))
 }

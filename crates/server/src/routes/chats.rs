@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use guildhall_store::ChatQuery;
+use guildhall_store::AsideQuery;
 use guildhall_team::{NewChat, SentFile};
-use guildhall_types::feature::{Feature, FeatureCard, WorkMode};
+use guildhall_types::feature::{Feature, FeatureCard, FeatureKind, WorkMode};
 use guildhall_types::{AgentId, DateTime, FeatureId, ProjectId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -43,10 +43,14 @@ pub struct ChatPage {
     next: Option<String>,
 }
 
-/// Where a page begins: the moment of a chat in microseconds, and its id.
-fn cursor(text: &str) -> Option<(DateTime, FeatureId)> {
-    let (micros, id) = text.split_once('_')?;
-    Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
+/// Where a page begins: the moment of a chat or a task in microseconds, and its id.
+pub(super) fn cursor(after: Option<&str>) -> Result<Option<(DateTime, FeatureId)>, Problem> {
+    let read = |text: &str| {
+        let (micros, id) = text.split_once('_')?;
+        Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
+    };
+    let wrong = || Problem::invalid("after", "give what a page gave as `next`");
+    after.map(|text| read(text).ok_or_else(wrong)).transpose()
 }
 
 /// Lists a project's chats, those in which something happened last first.
@@ -57,12 +61,9 @@ pub async fn list_chats(
     Path(id): Path<ProjectId>,
     Query(query): Query<ListChats>,
 ) -> Result<Json<ChatPage>, Problem> {
-    let after = match &query.after {
-        Some(text) => Some(cursor(text).ok_or_else(|| Problem::invalid("after", "give what a page gave as `next`"))?),
-        None => None,
-    };
+    let after = cursor(query.after.as_deref())?;
     let of = query.mine.unwrap_or(false).then_some(signed.member.id);
-    let page = signed.team.chats(id, &ChatQuery { of, after, limit: page_size(query.limit)? }).await?;
+    let page = signed.team.chats(id, &AsideQuery { of, after, limit: page_size(query.limit)? }).await?;
     Ok(Json(ChatPage { items: page.items, next: page.next }))
 }
 
@@ -194,12 +195,12 @@ pub async fn delete_chat(signed: Signed, Path(id): Path<FeatureId>) -> Result<St
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// How a chat is to be as a card.
+/// How a chat, or what an agent did by itself, is to be as a card.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ChatToCard {
-    /// Its title; the chat's when absent.
-    title: Option<String>,
+pub struct ToCard {
+    /// Its title; the one that it has when absent.
+    pub(super) title: Option<String>,
 }
 
 /// Turns a chat into a card with a number: conversation, worktree and changes stay.
@@ -208,8 +209,8 @@ pub struct ChatToCard {
 pub async fn chat_to_card(
     signed: Signed,
     Path(id): Path<FeatureId>,
-    body: Option<Json<ChatToCard>>,
+    body: Option<Json<ToCard>>,
 ) -> Result<Json<Feature>, Problem> {
     let wish = body.map(|Json(wish)| wish).unwrap_or_default();
-    Ok(Json(signed.team.chat_to_card(id, wish.title.as_deref()).await?))
+    Ok(Json(signed.team.to_card(id, FeatureKind::Chat, wish.title.as_deref()).await?))
 }

@@ -57,7 +57,7 @@ pub(super) async fn usable_sandbox(app: &App) -> Result<(), Problem> {
 
 /// Lets nobody change files of a card by hand while a deed takes its work as it is; what was changed until then is kept.
 /// Nobody has to leave for a deed that is refused.
-async fn hands_off(app: &App, id: FeatureId, deed: Move) -> Result<Option<HandsOff>, Problem> {
+pub(super) async fn hands_off(app: &App, id: FeatureId, deed: Move) -> Result<Option<HandsOff>, Problem> {
     let Some(Feature { card, .. }) = app.team.store.feature(id).await? else { return Ok(None) };
     Ok(match card.run_id.filter(|_| card.after(deed).is_ok()) {
         Some(run) => Some(app.engine.hands_off(run).await?),

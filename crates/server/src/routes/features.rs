@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use guildhall_store::{FeaturePatch, FeatureQuery};
 use guildhall_team::NewCard;
 use guildhall_types::feature::{Feature, FeatureCard, PlanningMode, ThinkingLevel};
+use guildhall_types::feature_text::TextDeed;
 use guildhall_types::{AgentId, FeatureId, ProjectId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -188,6 +189,9 @@ pub struct UpdateFeature {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<i64>)]
     budget_micros: Option<Option<i64>>,
+    /// Whether the description is a suggestion of a model that the member took: its history tells so.
+    #[schema(nullable = false)]
+    enhanced: Option<bool>,
     /// Refuses the change when the card is no longer at this version.
     #[schema(nullable = false)]
     expect_version: Option<i64>,
@@ -219,6 +223,8 @@ pub async fn update_feature(
         dependencies: change.dependencies,
         // Whose budget may change, the team says.
         budget_of: None,
+        deed: change.enhanced.unwrap_or(false).then_some(TextDeed::Enhanced),
+        restored: None,
     };
     Ok(Json(signed.team.update_feature(signed.by(), id, patch, change.expect_version).await?))
 }

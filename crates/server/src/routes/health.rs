@@ -7,7 +7,7 @@ use guildhall_store::Backend;
 use guildhall_team::NodeNow;
 use guildhall_types::DateTime;
 use guildhall_types::alert::Alert;
-use guildhall_types::reading::{Disk, Reading, Used};
+use guildhall_types::reading::{DatabaseTrouble, Disk, Reading, Used};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -37,16 +37,16 @@ pub async fn health() -> Json<Health> {
 /// Whether the server can work, as it last found.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Readiness {
-    /// `ready`; `starting` until it has looked for the first time, `database-away` when the database gave no turn to write, and
-    /// `stuck` when it looks no more.
+    /// `ready`; `starting` until it has looked for the first time, `database-away` when the database did not answer,
+    /// `database-read-only` or `disk-full` when it answers and takes nothing that is written, and `stuck` when it looks no more.
     status: &'static str,
 }
 
 /// After so many seconds without a new reading, nothing is known of the server.
 const STALE: i64 = 60;
 
-/// Says whether the server can work: with 200 when the database gave it a turn to write when it was last asked, some seconds
-/// ago; else with 503. Asks nothing anew.
+/// Says whether the server can work: with 200 when the database took what was written there last, some seconds ago; else with
+/// 503. Asks nothing anew.
 #[utoipa::path(get, path = "/api/health/ready", tag = "health",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness, description = "It cannot work now.")))]
 pub async fn health_ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
@@ -62,7 +62,9 @@ fn readiness(reading: Option<&Reading>, now: DateTime) -> &'static str {
     match reading {
         None => "starting",
         Some(reading) if (now - reading.at).num_seconds() > STALE => "stuck",
-        Some(reading) if reading.database_millis.is_none() => "database-away",
+        Some(Reading { database_millis: None, database_trouble, .. }) => {
+            database_trouble.unwrap_or(DatabaseTrouble::Away).as_str()
+        }
         Some(_) => READY,
     }
 }
@@ -71,7 +73,7 @@ fn readiness(reading: Option<&Reading>, now: DateTime) -> &'static str {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthDetailed {
-    /// `ok`, or `degraded` when the database does not answer or commands cannot be run.
+    /// `ok`, or `degraded` when the database does not answer or takes nothing that is written, or commands cannot be run.
     status: &'static str,
     /// The version of this server.
     version: &'static str,
@@ -126,8 +128,10 @@ pub struct Database {
     backend: &'static str,
     /// Whether it answers.
     ok: bool,
-    /// Milliseconds until it gave a turn to write, when it was last asked; absent when it gave none.
+    /// Milliseconds until it had taken something that was written, when that was last tried; absent when it took nothing.
     milliseconds: Option<f64>,
+    /// Why it took nothing, if it did not.
+    trouble: Option<DatabaseTrouble>,
 }
 
 /// What carries hints between the parts of the server.
@@ -188,9 +192,10 @@ pub async fn health_detailed(State(app): State<App>) -> Result<Json<HealthDetail
     let (_, queue_depth) = if ok { app.team.store.run_counts().await? } else { (0, 0) };
     let reading = app.engine.readings().borrow().clone();
     let reading = reading.as_deref();
+    let trouble = reading.and_then(|reading| reading.database_trouble);
     let nodes = if ok { app.team.nodes_now(reading).await? } else { Vec::new() };
     Ok(Json(HealthDetailed {
-        status: if ok && sandbox.usable { "ok" } else { "degraded" },
+        status: if ok && trouble.is_none() && sandbox.usable { "ok" } else { "degraded" },
         version: VERSION,
         uptime: (app.team.clock.now() - app.started).num_seconds(),
         memory: memory(&tokio::fs::read_to_string("/proc/self/status").await.unwrap_or_default()),
@@ -208,6 +213,7 @@ pub async fn health_detailed(State(app): State<App>) -> Result<Json<HealthDetail
             },
             ok,
             milliseconds: reading.and_then(|reading| reading.database_millis),
+            trouble,
         },
         // A bus in memory lives as long as the process that answers.
         bus: BusState { kind: "memory", ok: true },
@@ -244,7 +250,7 @@ mod tests {
     #[test]
     fn a_server_is_ready_while_the_database_gives_it_turns_and_it_looks() {
         let at: DateTime = "2026-03-01T12:00:00Z".parse().unwrap();
-        let reading = |database_millis| Reading {
+        let told = |database_millis: Option<f64>, database_trouble| Reading {
             node: NodeId::new(),
             at,
             memory: None,
@@ -259,11 +265,19 @@ mod tests {
             queue_depth: None,
             provider_failures: 0,
             database_millis,
+            database_trouble,
         };
-        let after = |millis, seconds| readiness(Some(&reading(millis)), at + Duration::seconds(seconds));
+        let after = |millis, seconds| readiness(Some(&told(millis, None)), at + Duration::seconds(seconds));
         assert_eq!(readiness(None, at), "starting");
         assert_eq!((after(Some(1.0), 0), after(Some(4_000.0), 60)), (READY, READY));
         assert_eq!(after(None, 0), "database-away");
+        for (trouble, word) in [
+            (DatabaseTrouble::Away, "database-away"),
+            (DatabaseTrouble::ReadOnly, "database-read-only"),
+            (DatabaseTrouble::Full, "disk-full"),
+        ] {
+            assert_eq!(readiness(Some(&told(None, Some(trouble))), at), word);
+        }
         assert_eq!(after(Some(1.0), 61), "stuck");
     }
 

@@ -1,7 +1,8 @@
-//! MCP servers of projects, and what agents get of their tools.
+//! MCP servers of projects and of the whole team, and what agents get of their tools.
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use guildhall_store::McpServersOf;
 use guildhall_team::{McpServerWish, McpServerWishes, McpValueWish};
 use guildhall_types::mcp::{McpProposal, McpServer, McpServerLine, McpTransport, SERVERS};
 use guildhall_types::{McpServerId, ProjectId};
@@ -28,6 +29,9 @@ pub struct ListMcpServers {
     /// How many at most; 100 are the most.
     #[param(nullable = false)]
     limit: Option<i64>,
+    /// Whether only those are listed that are the whole team's.
+    #[param(nullable = false)]
+    team: Option<bool>,
 }
 
 /// A page of MCP servers.
@@ -80,6 +84,17 @@ pub struct CreateMcpServer {
     /// Seconds that a start and each call may take; 60 when absent.
     #[schema(nullable = false)]
     timeout_seconds: Option<i64>,
+}
+
+impl From<CreateMcpServer> for McpServerWish {
+    fn from(new: CreateMcpServer) -> Self {
+        Self {
+            name: new.name,
+            transport: new.transport,
+            values: values(new.values.unwrap_or_default()),
+            timeout_seconds: new.timeout_seconds,
+        }
+    }
 }
 
 /// Changes an MCP server; what is absent stays.
@@ -147,30 +162,31 @@ fn values(set: Vec<SetMcpValue>) -> Vec<McpValueWish> {
     set.into_iter().map(Into::into).collect()
 }
 
-/// Lists the MCP servers of all projects, with how their tools stand.
+/// Lists the MCP servers of the team and of all projects, with how their tools stand. Those of the team have no project.
 #[utoipa::path(get, path = "/api/mcp-servers", tag = "mcp", params(ListMcpServers),
     responses((status = 200, body = McpServerPage)))]
 pub async fn list_all_mcp_servers(
     signed: Signed,
-    Query(ListMcpServers { after, limit }): Query<ListMcpServers>,
+    Query(ListMcpServers { after, limit, team }): Query<ListMcpServers>,
 ) -> Result<Json<McpServerPage>, Problem> {
     let limit = limit.unwrap_or(PAGE);
     if !(1..=PAGE).contains(&limit) {
         return Err(Problem::invalid("limit", format!("give a number from 1 to {PAGE}")));
     }
-    let mut items = signed.team.store.mcp_server_lines(None, after, limit + 1).await?;
+    let of = if team == Some(true) { McpServersOf::Team } else { McpServersOf::All };
+    let mut items = signed.team.store.mcp_server_lines(of, after, limit + 1).await?;
     let next = next(&mut items, limit, |server| server.id.to_string());
     Ok(Json(McpServerPage { items, next }))
 }
 
-/// Lists the MCP servers of a project, with how their tools stand.
+/// Lists the MCP servers of a project, without the team's, with how their tools stand.
 #[utoipa::path(get, path = "/api/projects/{id}/mcp-servers", tag = "mcp",
     params(("id" = ProjectId, Path, description = "The project.")), responses((status = 200, body = McpServerList)))]
 pub async fn list_mcp_servers(signed: Signed, Path(id): Path<ProjectId>) -> Result<Json<McpServerList>, Problem> {
     if signed.team.store.project(id).await?.is_none() {
         return Err(Problem::not_found("project"));
     }
-    let mut items = signed.team.store.mcp_server_lines(Some(id), None, SERVERS).await?;
+    let mut items = signed.team.store.mcp_server_lines(McpServersOf::Project(id), None, SERVERS).await?;
     items.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Json(McpServerList { items }))
 }
@@ -204,16 +220,20 @@ pub async fn create_mcp_server(
     Path(id): Path<ProjectId>,
     Json(new): Json<CreateMcpServer>,
 ) -> Result<(StatusCode, Json<McpServer>), Problem> {
-    let wish = McpServerWish {
-        name: new.name,
-        transport: new.transport,
-        values: values(new.values.unwrap_or_default()),
-        timeout_seconds: new.timeout_seconds,
-    };
-    Ok((StatusCode::CREATED, Json(signed.team.create_mcp_server(&signed.member, id, wish).await?)))
+    Ok((StatusCode::CREATED, Json(signed.team.create_mcp_server(signed.by(), Some(id), new.into()).await?)))
 }
 
-/// Changes an MCP server.
+/// Adds an MCP server to the whole team: agents that name it have its approved tools in every project, but in those that have one
+/// of that name themselves. Admins alone try, approve and change it.
+#[utoipa::path(post, path = "/api/mcp-servers", tag = "mcp", responses((status = 201, body = McpServer)))]
+pub async fn create_team_mcp_server(
+    signed: Signed,
+    Json(new): Json<CreateMcpServer>,
+) -> Result<(StatusCode, Json<McpServer>), Problem> {
+    Ok((StatusCode::CREATED, Json(signed.team.create_mcp_server(signed.by(), None, new.into()).await?)))
+}
+
+/// Changes an MCP server; one that is the whole team's, if you are an admin.
 #[utoipa::path(patch, path = "/api/mcp-servers/{id}", tag = "mcp",
     params(("id" = McpServerId, Path, description = "The server.")), responses((status = 200, body = McpServer)))]
 pub async fn change_mcp_server(
@@ -229,26 +249,38 @@ pub async fn change_mcp_server(
         enabled: change.enabled,
         trusted: change.trusted,
     };
-    Ok(Json(signed.team.change_mcp_server(id, wishes).await?))
+    Ok(Json(signed.team.change_mcp_server(signed.by(), id, wishes).await?))
 }
 
-/// Takes an MCP server out of its project, with its secrets. Agents at work can call it no more.
+/// Takes an MCP server out of its project or the team, with its secrets. Agents at work can call it no more.
 #[utoipa::path(delete, path = "/api/mcp-servers/{id}", tag = "mcp",
     params(("id" = McpServerId, Path, description = "The server.")), responses((status = 204)))]
 pub async fn delete_mcp_server(signed: Signed, Path(id): Path<McpServerId>) -> Result<StatusCode, Problem> {
-    signed.team.store.delete_mcp_server(id).await?;
+    signed.team.delete_mcp_server(signed.by(), id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Where an MCP server is tried.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TryMcpServer {
+    /// In which project's sandbox a program of the whole team's is started. A project's is started in its own.
+    #[param(nullable = false)]
+    project_id: Option<ProjectId>,
 }
 
 /// Starts or reaches an MCP server and lists its tools. What came of it stands in `test`, also when it failed.
 #[utoipa::path(post, path = "/api/mcp-servers/{id}/test", tag = "mcp",
-    params(("id" = McpServerId, Path, description = "The server.")), responses((status = 200, body = McpServer)))]
+    params(("id" = McpServerId, Path, description = "The server."), TryMcpServer),
+    responses((status = 200, body = McpServer)))]
 pub async fn test_mcp_server(
     State(app): State<App>,
     signed: Signed,
     Path(id): Path<McpServerId>,
+    Query(TryMcpServer { project_id }): Query<TryMcpServer>,
 ) -> Result<Json<McpServer>, Problem> {
-    Ok(Json(app.engine.try_mcp_server(&signed.team, signed.member.id, id).await?))
+    Ok(Json(app.engine.try_mcp_server(&signed.team, signed.by(), id, project_id).await?))
 }
 
 /// Approves tools of an MCP server as the member saw them. Agents that begin from then on have them.
@@ -260,7 +292,7 @@ pub async fn approve_mcp_tools(
     Json(approve): Json<ApproveMcpTools>,
 ) -> Result<Json<McpServer>, Problem> {
     let tools = approve.tools.into_iter().map(|tool| (tool.name, tool.hash)).collect();
-    Ok(Json(signed.team.approve_mcp_tools(&signed.member, id, tools).await?))
+    Ok(Json(signed.team.approve_mcp_tools(signed.by(), id, tools).await?))
 }
 
 /// Switches tools of an MCP server on and off for agents.
@@ -272,5 +304,5 @@ pub async fn choose_mcp_tools(
     Json(choose): Json<ChooseMcpTools>,
 ) -> Result<Json<McpServer>, Problem> {
     let tools = choose.tools.into_iter().map(|tool| (tool.name, tool.enabled)).collect();
-    Ok(Json(signed.team.choose_mcp_tools(id, tools).await?))
+    Ok(Json(signed.team.choose_mcp_tools(signed.by(), id, tools).await?))
 }

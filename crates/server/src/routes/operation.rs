@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use guildhall_team::{MemberNow, NodeNow, SamplesOf, SamplesView};
 use guildhall_types::DateTime;
 use guildhall_types::alert::AlertLevel;
+use guildhall_types::reading::{DatabaseTrouble, Reading};
 use guildhall_types::sample::SampleRange;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -91,7 +92,9 @@ pub async fn get_metrics(State(app): State<App>) -> impl IntoResponse {
     let reading = app.engine.readings().borrow().clone();
     // Above all it is to come through that the database does not answer: monitors wait for a scrape no longer than ten
     // seconds.
-    let answers = reading.as_ref().is_some_and(|reading| reading.database_millis.is_some());
+    // One that takes nothing that is written can be asked all the same.
+    let read = |one: &Reading| one.database_trouble.is_none_or(|trouble| trouble != DatabaseTrouble::Away);
+    let answers = reading.as_deref().is_some_and(read);
     let store = &app.team.store;
     let asked = async {
         match answers {

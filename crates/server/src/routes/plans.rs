@@ -5,26 +5,42 @@ use guildhall_team::Correction;
 use guildhall_types::FeatureId;
 use guildhall_types::plan::{Plan, PlannedTask};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::deeds::{Accepted, FeatureAndRun, accepted};
 use crate::app::App;
 use crate::auth::Signed;
-use crate::extract::{Json, Path};
+use crate::extract::{Json, Path, Query};
 use crate::problem::Problem;
 
 /// The plans of a card's runs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PlanList {
-    /// Every version, the latest first.
+    /// The versions, the latest first.
     items: Vec<Plan>,
 }
 
-/// Lists every version of the plans of a card's runs, the latest first.
+/// How many versions.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ListPlans {
+    /// Only so many of the latest; all when absent.
+    #[param(nullable = false, minimum = 1)]
+    versions: Option<u16>,
+}
+
+/// Lists the versions of the plans of a card's runs, the latest first.
 #[utoipa::path(get, path = "/api/features/{id}/plans", tag = "runs",
-    params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 200, body = PlanList)))]
-pub async fn list_plans(State(app): State<App>, Path(id): Path<FeatureId>) -> Result<Json<PlanList>, Problem> {
-    Ok(Json(PlanList { items: app.team.plans(id).await? }))
+    params(("id" = FeatureId, Path, description = "The feature."), ListPlans), responses((status = 200, body = PlanList)))]
+pub async fn list_plans(
+    State(app): State<App>,
+    Path(id): Path<FeatureId>,
+    Query(query): Query<ListPlans>,
+) -> Result<Json<PlanList>, Problem> {
+    let mut items = app.team.plans(id).await?;
+    items.truncate(query.versions.map_or(usize::MAX, usize::from));
+    Ok(Json(PlanList { items }))
 }
 
 /// A yes to a plan, and what the member made of it.

@@ -93,12 +93,28 @@ pub struct CheckList {
     items: Vec<Check>,
 }
 
+/// How many checks.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ListChecks {
+    /// Only so many of the latest; the latest hundred when absent.
+    #[param(nullable = false, minimum = 1)]
+    latest: Option<u16>,
+}
+
 /// Lists a run's checks, the latest first.
 #[utoipa::path(get, path = "/api/runs/{id}/checks", tag = "runs",
-    params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = CheckList)))]
-pub async fn list_checks(State(app): State<App>, Path(id): Path<RunId>) -> Result<Json<CheckList>, Problem> {
+    params(("id" = RunId, Path, description = "The run."), ListChecks), responses((status = 200, body = CheckList)))]
+pub async fn list_checks(
+    State(app): State<App>,
+    Path(id): Path<RunId>,
+    Query(query): Query<ListChecks>,
+) -> Result<Json<CheckList>, Problem> {
     shown(&app, id).await?;
-    Ok(Json(CheckList { items: app.team.store.checks(id).await? }))
+    let mut items = app.team.store.checks(id).await?;
+    items.truncate(query.latest.map_or(usize::MAX, usize::from));
+    Ok(Json(CheckList { items }))
 }
 
 /// The looks of the pipeline's steps at a run's work.

@@ -40,6 +40,8 @@ pub struct SystemListItem {
     description: String,
     /// A free label to group by.
     category: Option<String>,
+    /// A sign to know it by: a word that the page draws, or a character.
+    icon: Option<String>,
     /// More labels.
     tags: Vec<String>,
     /// What whoever runs it is asked for.
@@ -69,6 +71,7 @@ impl From<System> for SystemListItem {
             name: definition.name,
             description: definition.description,
             category: definition.category,
+            icon: definition.icon,
             tags: definition.tags,
             input_schema: definition.input_schema,
             agents: definition.agents.len(),

@@ -145,7 +145,10 @@ async fn sit(app: App, signed: Signed, mut sitting: Sitting, socket: WebSocket) 
         Err(end) => end,
     };
     // What was changed is kept before the page hears that it is over, and looks.
-    sitting.close().await;
+    if let Some(told) = sitting.close().await {
+        // A page that is gone finds it on the card.
+        let _ = give(&mut sink, Message::Binary(format!("\r\n{told}\r\n").into_bytes().into())).await;
+    }
     end.tell(&mut sink).await;
 }
 

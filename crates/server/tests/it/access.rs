@@ -22,11 +22,12 @@ open: GET /api/health, GET /api/health/ready, GET /api/auth/status, POST /api/au
 read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/members, GET /api/members/{id},
   GET /api/members/{id}/avatar,
   GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits, GET /api/projects/{id}/secrets, GET /api/projects/{id}/outfit,
-  GET /api/agents, GET /api/agents/tools, GET /api/agents/{id}, GET /api/tasks/{id}, GET /api/projects/{id}/chats, GET /api/chats/{id},
+  GET /api/agents, GET /api/agents/tools, GET /api/agents/{id}, GET /api/agents/{id}/tasks, GET /api/tasks/{id},
+  GET /api/projects/{id}/chats, GET /api/chats/{id},
   GET /api/projects/{id}/features, GET /api/projects/{id}/auto-mode, GET /api/projects/{id}/queue, GET /api/queue, GET /api/auto-modes, GET /api/agents/at-work,
-  GET /api/projects/{id}/try-checks, GET /api/projects/{id}/network, GET /api/rate-limits, GET /api/sandbox, GET /api/strain,
+  GET /api/projects/{id}/try-checks, GET /api/projects/{id}/network, GET /api/projects/{id}/remote, GET /api/rate-limits, GET /api/sandbox, GET /api/strain,
   GET /api/mcp-servers, GET /api/mcp-servers/{id}, GET /api/projects/{id}/mcp-servers, GET /api/projects/{id}/mcp-proposals,
-  GET /api/reports, GET /api/reports/latest, GET /api/reports/{id}, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
+  GET /api/reports, GET /api/reports/latest, GET /api/reports/{id}, GET /api/features/{id}, GET /api/features/{id}/versions, GET /api/features/{id}/versions/{number}, GET /api/features/{id}/runs, GET /api/runs/{id},
   GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/runs/{id}/steps, GET /api/runs/{id}/guide,
   GET /api/runs/{id}/services, GET /api/runs/{id}/services/{name}/log,
   GET /api/features/{id}/diff, GET /api/features/{id}/files,
@@ -53,18 +54,19 @@ account+: POST /api/auth/tokens, POST /api/oauth/consent, POST /api/auth/totp, P
   POST /api/webhooks, PATCH /api/webhooks/{id}, DELETE /api/webhooks/{id}, POST /api/webhooks/{id}/secret
 keys: POST /api/user/credentials/{provider}/test
 keys+: PUT /api/user/credentials/{provider}, DELETE /api/user/credentials/{provider},
-  PUT /api/projects/{id}/secrets/{name}, DELETE /api/projects/{id}/secrets/{name}
-build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/features/{id},
+  PUT /api/projects/{id}/secrets/{name}, DELETE /api/projects/{id}/secrets/{name},
+  PUT /api/projects/{id}/remote, DELETE /api/projects/{id}/remote
+build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/features/{id}, POST /api/features/{id}/versions/{number}/restore, DELETE /api/features/{id}/versions/{number},
   POST /api/features/{id}/attachments, DELETE /api/attachments/{id},
   POST /api/agents, PATCH /api/agents/{id}, DELETE /api/agents/{id}, POST /api/agents/{id}/activate,
-  POST /api/agents/{id}/archive, POST /api/agents/{id}/duplicate, POST /api/chats/{id}/to-card,
+  POST /api/agents/{id}/archive, POST /api/agents/{id}/duplicate, POST /api/chats/{id}/to-card, POST /api/tasks/{id}/to-card,
   POST /api/systems, POST /api/systems/validate, PUT /api/systems/{id}, DELETE /api/systems/{id},
   POST /api/systems/{id}/duplicate
 run: POST /api/runs/{id}/services, POST /api/runs/{id}/services/{name}/stop, GET /api/runs/{id}/terminal,
   POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/features/{id}/stop,
-  POST /api/features/{id}/approve-plan, POST /api/features/{id}/reject-plan, POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
+  POST /api/features/{id}/approve-plan, POST /api/features/{id}/reject-plan, POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge, POST /api/features/{id}/publish, POST /api/projects/{id}/remote/sync,
   POST /api/features/{id}/shelve, POST /api/projects/{id}/auto-mode, POST /api/projects/{id}/auto-mode/forecast, POST /api/features/{id}/allow-cost,
-  POST /api/agents/{id}/run, POST /api/projects/{id}/chats, POST /api/chats/{id}/messages, POST /api/chats/{id}/stop,
+  POST /api/agents/{id}/run, POST /api/projects/{id}/enhance, POST /api/projects/{id}/chats, POST /api/chats/{id}/messages, POST /api/chats/{id}/stop,
   PATCH /api/chats/{id}, DELETE /api/chats/{id},
   POST /api/systems/{id}/run, POST /api/executions/{id}/cancel, POST /api/executions/{id}/steps/{step}/review
 manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry, POST /api/projects/{id}/try-checks, POST /api/projects/{id}/try-checks/stop,
@@ -80,7 +82,7 @@ knowledge: POST /api/knowledge/blueprints, PUT /api/knowledge/blueprints/{id}, D
   POST /api/runs/{id}/knowledge/roll-back, POST /api/knowledge/import
 administer: GET /api/alerts, POST /api/alerts/{id}/silence, GET /api/settings/alerts, PUT /api/settings/alerts, PATCH /api/settings/alerts,
   GET /api/health/detailed, GET /metrics, GET /api/operation, GET /api/operation/samples,
-  GET /api/operation/backups, POST /api/operation/backups, PUT /api/settings/limits, PATCH /api/settings/limits, PUT /api/settings/knowledge, GET /api/settings/sign-up,
+  GET /api/operation/backups, POST /api/operation/backups, PUT /api/settings/limits, PATCH /api/settings/limits, POST /api/mcp-servers, PUT /api/settings/knowledge, GET /api/settings/sign-up,
   GET /api/settings/second-factor, GET /api/settings/keys, GET /api/settings/credentials,
   POST /api/settings/credentials/{provider}/test, GET /api/invitations, POST /api/invitations,
   DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit, GET /api/audit/export,
@@ -137,6 +139,7 @@ fn filled(path: &str) -> String {
         .replace("{provider}", "anthropic")
         .replace("{kind}", "entries")
         .replace("{version}", "1")
+        .replace("{number}", "1")
 }
 
 async fn try_out(persona: &mut Persona, method: &Method, path: &str) -> (StatusCode, Value) {

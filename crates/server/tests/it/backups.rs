@@ -2,6 +2,7 @@
 
 mod drill;
 mod due;
+mod harm;
 mod lasting;
 mod whose;
 

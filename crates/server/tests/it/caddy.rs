@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use guildhall_server::config::Config;
 use guildhall_server::preview::PreviewUrl;
+use guildhall_types::rights::Scope;
 use reqwest::{Certificate, Client, ClientBuilder, Method, StatusCode, redirect};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -15,6 +16,7 @@ use tokio::process::{Child, Command};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
+use crate::git::{Own, noise};
 use crate::harness::{PASSWORD, PATIENCE, Persona, TestApp, Wish};
 use crate::live::waits;
 use crate::program::{guildhall, run};
@@ -247,6 +249,18 @@ async fn the_server_behind_caddy_is_what_it_is_without() {
     assert!(back.status == StatusCode::OK && back.bytes == bytes[1..], "{} bytes came back", back.bytes.len());
     let refused = owner.upload(&attachments, "more.txt", &bytes).await;
     assert!(refused.status.is_client_error() && refused.header("content-type") == "application/problem+json");
+
+    // So does a push that is larger than any upload, out of a repository that was cloned through the proxy.
+    let (token, _) = owner.token(&[Scope::Git]).await;
+    let place = tempfile::tempdir().unwrap();
+    let address = format!("{}/git/Behind.git", front.public.replace("://", &format!("://olga:{token}@")));
+    let authority = format!("http.sslCAInfo={}", front.authority().display());
+    let own = Own { at: place.path().to_owned() };
+    own.does(&["-c", &authority, "clone", "--quiet", "--config", &authority, &address, "own"]).await;
+    let own = own.within("own");
+    let commit = own.commit("large.bin", noise(41_000_000)).await;
+    own.does(&["push", "--quiet"]).await;
+    assert!(own.does(&["ls-remote", "origin", "main"]).await.starts_with(&commit));
 
     // The server looks at both certificates. Whether the second name is found, this machine's resolver says.
     let seen = app.app.team.certificates().await;

@@ -6,6 +6,7 @@ mod kills;
 mod postgres;
 mod provider;
 mod stopped;
+mod unsaved;
 mod world;
 
 use std::ffi::OsStr;

@@ -74,6 +74,7 @@ impl TestApp {
     }
 
     pub async fn with(wish: Wish) -> Self {
+        tell_what_goes_wrong();
         let dir = tempfile::tempdir().unwrap();
         let sim = Sim::start(wish.sim).await.unwrap();
         let database_url = match wish.postgres {
@@ -388,6 +389,13 @@ impl Persona {
         let done = |frame: &Value| frame["project"]["id"] == id && frame["project"]["status"] != "preparing";
         socket.wait(done).await["project"].clone()
     }
+}
+
+/// What the server warns of stands in what a failed test says.
+fn tell_what_goes_wrong() {
+    let telling = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr);
+    // A test with several servers has told already.
+    drop(telling.try_init());
 }
 
 /// A WebSocket of events. Every frame is checked against the description of the API.

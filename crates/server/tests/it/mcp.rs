@@ -1,6 +1,8 @@
 //! The MCP endpoint: who is let in, what is offered, both revisions of the protocol; clients that nobody here wrote.
 
 mod clients;
+mod deciding;
+mod resources;
 mod servers;
 
 use guildhall_types::member::MemberRole;
@@ -11,7 +13,8 @@ use serde_json::{Value, json};
 use crate::connecting::{Program, got};
 use crate::harness::TestApp;
 
-const READS: [&str; 11] = [
+const READS: [&str; 15] = [
+    "auto_mode_get",
     "feature_diff",
     "feature_get",
     "feature_list",
@@ -19,10 +22,13 @@ const READS: [&str; 11] = [
     "knowledge_list",
     "knowledge_search",
     "member_me",
+    "plan_get",
     "project_list",
+    "run_checks",
     "run_events",
     "run_get",
     "run_list",
+    "usage_get",
 ];
 
 /// The names of the tools that a token is offered, sorted.
@@ -112,48 +118,6 @@ async fn cards_are_written_built_and_looked_at_by_tools() {
     assert!(templates.as_array().unwrap().iter().any(|one| one["uriTemplate"] == "guildhall://feature/{id}"));
     let gone = json!({ "uri": "guildhall://feature/01890000-0000-7000-8000-000000000000" });
     assert_eq!(program.say(&token, "resources/read", gone).await.body["error"]["code"], -32002);
-}
-
-#[tokio::test]
-async fn the_cards_of_every_project_are_resources_and_lists_go_on_to_their_end() {
-    let app = TestApp::start().await;
-    let mut owner = app.owner().await;
-    let mut last = Value::Null;
-    // One more than are read at once.
-    for n in 0..51 {
-        last = owner.project(&format!("P{n}"), json!({ "kind": "empty" })).await;
-    }
-    let cards = format!("/api/projects/{}/features", last["id"].as_str().unwrap());
-    let first = owner.post(&cards, json!({ "description": "Build the first." })).await.is(StatusCode::CREATED).clone();
-    for n in 0..50 {
-        owner.post(&cards, json!({ "description": format!("Build {n}.") })).await.is(StatusCode::CREATED);
-    }
-    let program = Program::at(&app).await;
-    let (token, _) = program.connect(&mut owner, &["read"]).await;
-    let (mut found, mut cursor) = (Vec::new(), None::<String>);
-    loop {
-        let asked = cursor.as_ref().map_or_else(|| json!({}), |cursor| json!({ "cursor": cursor }));
-        let page = program.say(&token, "resources/list", asked).await.is(StatusCode::OK)["result"].clone();
-        found.extend(page["resources"].as_array().unwrap_or_else(|| panic!("{page}")).clone());
-        match page["nextCursor"].as_str() {
-            Some(next) => cursor = Some(next.to_owned()),
-            None => break,
-        }
-    }
-    let uri = format!("guildhall://feature/{}", first["id"].as_str().unwrap());
-    assert!(found.len() == 51 && found.iter().any(|one| one["uri"] == uri), "{}", found.len());
-
-    let (mut projects, mut after) = (0, Value::Null);
-    loop {
-        let (page, failed) = program.call(&token, "project_list", json!({ "after": after })).await;
-        assert!(!failed, "{page}");
-        projects += page["items"].as_array().unwrap().len();
-        after = page["next"].clone();
-        if after.is_null() {
-            break;
-        }
-    }
-    assert_eq!(projects, 51);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -294,7 +258,17 @@ async fn a_token_is_offered_what_it_may_and_refused_the_rest() {
     assert_eq!(offered(&program, &reads).await, READS);
     assert_eq!(offered(&program, &watches).await, READS);
     assert_eq!(offered(&program, &writes).await, ["feature_create", "feature_update"]);
-    let deeds = ["feature_follow_up", "feature_merge", "feature_start", "feature_stop", "feature_verify"];
+    let deeds = [
+        "feature_follow_up",
+        "feature_merge",
+        "feature_retry",
+        "feature_shelve",
+        "feature_start",
+        "feature_stop",
+        "feature_verify",
+        "plan_approve",
+        "plan_reject",
+    ];
     assert_eq!(offered(&program, &runs).await, deeds);
     assert!(offered(&program, &git).await.is_empty());
 

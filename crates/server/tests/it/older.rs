@@ -132,7 +132,7 @@ async fn backup_of(store: &Store, today: &Manifest, from: &Path, to: &Path, repo
         lacking: Vec::new(),
         pack: Some(today.packs[0].file.clone()),
     };
-    let index = Index { tables, repositories: vec![repository], keys: named.keys };
+    let index = Index { tables, repositories: vec![repository], keys: named.keys, damaged: Vec::new() };
     let (schema, known) = store.schema_version().await.unwrap();
     assert!(schema.unwrap() < known);
     let manifest = Manifest {

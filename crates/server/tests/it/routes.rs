@@ -12,6 +12,7 @@ mod clients;
 mod credentials;
 mod disk;
 mod factors;
+mod feature_texts;
 mod features;
 mod health;
 mod hub;

@@ -203,7 +203,8 @@ async fn a_run_is_one_tree_from_the_request_to_the_command_and_tells_no_secret()
 async fn the_making_of_a_repository_is_told_with_its_gits_and_how_it_ended() {
     let dir = tempfile::tempdir().unwrap();
     let (endpoint, received) = collector().await;
-    let (server, url) = serve(dir.path(), &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]).await;
+    let env = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("GUILDHALL_ALLOW_PRIVATE_PROVIDERS", "true")];
+    let (server, url) = serve(dir.path(), &env).await;
     let mut owner = Persona::at(&url);
     let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
     owner.post("/api/auth/register", me).await.is(StatusCode::CREATED);

@@ -432,6 +432,7 @@ fn hit(item: KnowledgeItem, score: f64, words: &HashSet<&str>) -> KnowledgeHit {
             KnowledgeDetails::Blueprint(of) => Some(of.status),
             KnowledgeDetails::Entry(_) | KnowledgeDetails::Learning(_) => None,
         },
+        confidence: item.details.confidence(),
         created_by: item.common.created_by,
         origin: item.common.origin,
         updated_at: item.common.updated_at,

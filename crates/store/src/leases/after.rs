@@ -1,14 +1,15 @@
 //! What follows the agent's work, as a node that holds the run writes it: words to the agent, a moved base, rest, a merge.
 
-use guildhall_types::DateTime;
+use chrono::Duration;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::feature::{FeatureKind, Move, Stage};
 use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::report::SpanKind;
 use guildhall_types::run::{Awaits, DiffStat, Run, RunEvent, RunStatus};
+use guildhall_types::{DateTime, RunId};
 
 use super::Lease;
-use crate::{Rows, Store, StoreError, Tx, on};
+use crate::{Rows, Store, StoreError, Tx, on, read};
 
 /// Something that Guildhall itself says to an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum Counts {
 
 /// What a run tells of its rest.
 const RESTS: &str = "Auto mode's window has closed. The run goes on by itself when it opens.";
+/// How long after it was put off a run still waits in the same outage; it asks far more often.
+const LATELY: Duration = Duration::hours(1);
 
 impl Store {
     /// The run's work now starts from another commit; its agent hears at its next turn what is to be said of that.
@@ -55,6 +58,18 @@ impl Store {
         if let Some(word) = word {
             self.say_in(&mut tx, &run, word).await?;
         }
+        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+    }
+
+    /// What was changed beside the turns of the agent is part of the run's work now, as `said` tells in it.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`].
+    pub async fn take_in(&self, lease: &Lease, head: &str, stat: DiffStat, said: &str) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let run = self.held(&mut tx, lease).await?;
+        self.set_work(&mut tx, &run, head, stat).await?;
+        self.record_run(&mut tx, &run, RunEvent::Note { text: crate::clean(said) }).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
@@ -132,6 +147,17 @@ impl Store {
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
+    /// Since when the provider of a run has answered none of its calls, if it waited for that when it was last put off, and that was
+    /// lately: of what came after, a machine that slept or a long queue knows nothing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn out_since(&self, run: RunId) -> Result<Option<DateTime>, StoreError> {
+        let row: Option<(Option<DateTime>, DateTime)> = read!(self, c => sqlx::query_as("SELECT out_since, queued_at FROM runs WHERE id = $1")
+            .bind(run).fetch_optional(c).await)?;
+        Ok(row.and_then(|(since, put_off)| since.filter(|_| self.now() - put_off < LATELY)))
+    }
+
     /// Gives a run back to the queue that no node is to claim before `until`: with a reason one that has to wait for its
     /// provider, or for what `awaits` says, or without a reason one that rests until auto mode's window opens.
     ///
@@ -144,14 +170,39 @@ impl Store {
         reason: Option<&str>,
         awaits: Option<Awaits>,
     ) -> Result<(), StoreError> {
+        self.put_off(lease, until, reason, awaits, None).await
+    }
+
+    /// The same with one whose provider has answered none of its calls since `since`: whoever takes it up next is told.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`].
+    pub async fn park_in_outage(
+        &self,
+        lease: &Lease,
+        until: DateTime,
+        reason: &str,
+        since: DateTime,
+    ) -> Result<(), StoreError> {
+        self.put_off(lease, until, Some(reason), None, Some(since)).await
+    }
+
+    async fn put_off(
+        &self,
+        lease: &Lease,
+        until: DateTime,
+        reason: Option<&str>,
+        awaits: Option<Awaits>,
+        out_since: Option<DateTime>,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let run = self.held(&mut tx, lease).await?;
         let feature = self.locked_feature(&mut tx, run.feature_id).await?;
         self.give_back(&mut tx, &run, &feature, run.intent).await?;
         let reason = reason.map(crate::clean);
         self.begin_span(&mut tx, run.id, SpanKind::of_rest(awaits, reason.is_some())).await?;
-        on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = $3, parked_for = $4 WHERE id = $1").bind(run.id)
-            .bind(until).bind(reason.as_deref()).bind(awaits).execute(c).await.rows())?;
+        on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = $3, parked_for = $4, out_since = $5 WHERE id = $1")
+            .bind(run.id).bind(until).bind(reason.as_deref()).bind(awaits).bind(out_since).execute(c).await.rows())?;
         let reason = reason.unwrap_or_else(|| RESTS.to_owned());
         let kind = NotificationKind::BudgetReached;
         match awaits {

@@ -76,7 +76,7 @@ impl Store {
                 "UPDATE run_messages SET read_by_turn = $3 WHERE run_id = $1 AND seq <= $2 AND read_by_turn IS NULL")
                 .bind(run.id).bind(upto).bind(turn.number).execute(c).await.rows())?;
         }
-        on!(tx, c => sqlx::query("UPDATE runs SET turns = $2, context_tokens = $3 WHERE id = $1")
+        on!(tx, c => sqlx::query("UPDATE runs SET turns = $2, context_tokens = $3, out_since = NULL WHERE id = $1")
             .bind(run.id).bind(turn.number).bind(ledger.usage.context_tokens() + ledger.usage.output_tokens).execute(c).await.rows())?;
         self.bill(&mut tx, lease, &run, ledger).await?;
         for event in events {
@@ -96,8 +96,8 @@ impl Store {
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
-    /// Writes a call to the ledger whose run is no longer this node's, because a member stopped it in the middle: it was
-    /// made all the same. Changes nothing else of the run.
+    /// Writes a call to the ledger whose run is no longer this node's, because a member stopped it in the middle, or the database
+    /// was away: it was made all the same. Changes nothing else of the run, and nothing where it is written already.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
@@ -108,21 +108,25 @@ impl Store {
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
-    /// Writes a call to the ledger in the place of what was set aside for it.
+    /// Writes a call to the ledger in the place of what was set aside for it, unless it is there.
     pub(crate) async fn bill(&self, tx: &mut Tx, lease: &Lease, run: &Run, row: &LedgerRow) -> Result<(), StoreError> {
         let Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens } = row.usage;
-        on!(tx, c => sqlx::query(
+        let written = on!(tx, c => sqlx::query(
             "INSERT INTO ledger (id, at, member_id, key_source, run_id, turn, provider, model, input_tokens, output_tokens,
                cache_read_tokens, cache_write_tokens, cost_micros, priced, key_hint, project_id, project_name, feature_id,
                feature_number, feature_title)
              SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, p.id, p.name, f.id,
                CASE WHEN f.kind = 'card' THEN f.number END, f.title
-             FROM features f JOIN projects p ON p.id = f.project_id WHERE f.id = $16")
-            .bind(uuid::Uuid::now_v7()).bind(self.now()).bind(row.member_id).bind(row.key_source).bind(run.id).bind(row.turn)
+             FROM features f JOIN projects p ON p.id = f.project_id WHERE f.id = $16
+             ON CONFLICT (id) DO NOTHING")
+            .bind(row.id).bind(self.now()).bind(row.member_id).bind(row.key_source).bind(run.id).bind(row.turn)
             .bind(row.provider).bind(&row.model).bind(input_tokens).bind(output_tokens).bind(cache_read_tokens)
             .bind(cache_write_tokens).bind(row.cost_micros).bind(row.priced).bind(&row.key_hint).bind(run.feature_id)
             .execute(c).await.rows())?;
         self.let_go(tx, lease).await?;
+        if written == 0 {
+            return Ok(());
+        }
         on!(tx, c => sqlx::query(
             "UPDATE runs SET input_tokens = input_tokens + $2, output_tokens = output_tokens + $3,
                cache_read_tokens = cache_read_tokens + $4, cache_write_tokens = cache_write_tokens + $5,

@@ -24,29 +24,47 @@ impl From<LineRow> for McpToolLine {
     }
 }
 
+/// Whose MCP servers are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum McpServersOf {
+    /// Those of the team and of all projects.
+    All,
+    /// Those that belong to the whole team.
+    Team,
+    /// Those of a project.
+    Project(ProjectId),
+}
+
 impl Store {
-    /// MCP servers of a project, or of all projects that are not archived, after this one, with how their tools stand. What they
-    /// say of their tools is not read.
+    /// MCP servers after this one, with how their tools stand; none of archived projects. What they say of their tools is not
+    /// read.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn mcp_server_lines(
         &self,
-        project: Option<ProjectId>,
+        of: McpServersOf,
         after: Option<McpServerId>,
         limit: i64,
     ) -> Result<Vec<McpServerLine>, StoreError> {
+        let (all, project) = match of {
+            McpServersOf::All => (true, None),
+            McpServersOf::Team => (false, None),
+            McpServersOf::Project(project) => (false, Some(project)),
+        };
         let mut lines: Vec<McpServerLine> = read!(self, c => sqlx::query_as(
             "SELECT id, project_id, name, transport, enabled, trusted, test FROM mcp_servers
-             WHERE ($1 IS NULL OR project_id = $1) AND ($2 IS NULL OR id > $2)
-               AND project_id IN (SELECT id FROM projects WHERE archived_at IS NULL) ORDER BY id LIMIT $3")
-            .bind(project).bind(after).bind(limit).fetch_all(c).await)?;
+             WHERE ($1 OR project_id IS NOT DISTINCT FROM $2) AND ($3 IS NULL OR id > $3)
+               AND (project_id IS NULL OR project_id IN (SELECT id FROM projects WHERE archived_at IS NULL))
+             ORDER BY id LIMIT $4")
+            .bind(all).bind(project).bind(after).bind(limit).fetch_all(c).await)?;
         let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return Ok(lines) };
         let rows: Vec<LineRow> = read!(self, c => sqlx::query_as(
             "SELECT t.server_id, t.name, t.enabled, t.hash, t.approved_hash FROM mcp_tools t
              JOIN mcp_servers s ON s.id = t.server_id
-             WHERE t.server_id >= $1 AND t.server_id <= $2 AND ($3 IS NULL OR s.project_id = $3) ORDER BY t.name")
-            .bind(first.id).bind(last.id).bind(project).fetch_all(c).await)?;
+             WHERE t.server_id >= $1 AND t.server_id <= $2 AND ($3 OR s.project_id IS NOT DISTINCT FROM $4)
+             ORDER BY t.name")
+            .bind(first.id).bind(last.id).bind(all).bind(project).fetch_all(c).await)?;
         let mut tools: HashMap<McpServerId, Vec<McpToolLine>> = HashMap::new();
         for row in rows {
             tools.entry(row.server_id).or_default().push(row.into());
@@ -57,20 +75,21 @@ impl Store {
         Ok(lines)
     }
 
-    /// The MCP servers of a project, by name, with all that they say of their tools; none of an archived project.
+    /// The MCP servers of a project, or those of the whole team, by name, with all that they say of their tools; none of an archived
+    /// project.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mcp_servers(&self, project: ProjectId) -> Result<Vec<McpServer>, StoreError> {
+    pub async fn mcp_servers(&self, project: Option<ProjectId>) -> Result<Vec<McpServer>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM mcp_servers WHERE project_id = $1
-               AND project_id IN (SELECT id FROM projects WHERE archived_at IS NULL) ORDER BY name, id"
+            "SELECT {COLUMNS} FROM mcp_servers WHERE project_id IS NOT DISTINCT FROM $1
+               AND (project_id IS NULL OR project_id IN (SELECT id FROM projects WHERE archived_at IS NULL)) ORDER BY name, id"
         );
         let mut servers: Vec<McpServer> =
             read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project).fetch_all(c).await)?;
         let sql = format!(
             "SELECT {TOOL} FROM mcp_tools
-             WHERE server_id IN (SELECT id FROM mcp_servers WHERE project_id = $1) ORDER BY name"
+             WHERE server_id IN (SELECT id FROM mcp_servers WHERE project_id IS NOT DISTINCT FROM $1) ORDER BY name"
         );
         let rows: Vec<ToolRow> =
             read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project).fetch_all(c).await)?;

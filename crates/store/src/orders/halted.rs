@@ -21,7 +21,7 @@ impl Store {
         let Some(former) = self.run_in(tx, run).await? else { return Ok(false) };
         self.held_project(tx, former.project_id).await?;
         let done = on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, queued_at = $3, ended_at = NULL, halted = FALSE, untold = TRUE
+            "UPDATE runs SET status = $2, queued_at = $3, ended_at = NULL, halted = FALSE, untold = TRUE, out_since = NULL
              WHERE id = $1 AND status = $4 AND halted")
             .bind(run).bind(RunStatus::Queued).bind(self.now()).bind(RunStatus::Stopped).execute(c).await.rows())?;
         let feature = self.locked_feature(tx, id).await?;

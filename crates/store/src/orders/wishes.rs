@@ -24,6 +24,8 @@ pub struct Wish {
     pub branch: Option<String>,
     /// Whether an earlier run of it had that branch.
     pub had_branch: bool,
+    /// Whether that is the branch of another card's run whose work is not over.
+    pub branch_taken: bool,
     /// Whether its agent is gone, or archived.
     pub agent_gone: bool,
     /// Its agent's model.
@@ -75,6 +77,8 @@ impl Store {
         const WISHES: &str = "SELECT f.id, f.model, f.branch, f.agent_id IS NOT NULL AND a.id IS NULL AS agent_gone,
                a.model AS agent_model, l.model AS run_model, l.base_commit IS NOT NULL AS run_begun,
                EXISTS (SELECT 1 FROM runs r WHERE r.feature_id = f.id AND r.branch = f.branch) AS had_branch,
+               EXISTS (SELECT 1 FROM runs r WHERE r.project_id = f.project_id AND r.branch = f.branch AND r.feature_id <> f.id
+                 AND r.status <> 'closed') AS branch_taken,
                EXISTS (SELECT 1 FROM feature_dependencies d JOIN features b ON b.id = d.depends_on
                  WHERE d.feature_id = f.id AND b.status = 'verified' AND b.deleted_at IS NULL) AS on_unmerged
              FROM features f LEFT JOIN agents a ON a.id = f.agent_id AND a.deleted_at IS NULL AND a.status = 'active'

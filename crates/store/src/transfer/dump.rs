@@ -13,6 +13,7 @@ use super::catalog::{self, Column, Kind, Table};
 use super::sum::Sum;
 use super::{AT_ONCE, Piece, Row, TableHead, TableSum, Value};
 use crate::db::Db;
+use crate::patience::Patient;
 use crate::{Store, StoreError};
 
 /// A reader of a whole database may rest between two tables while what it read is carried away.
@@ -46,7 +47,8 @@ impl Store {
                 let mut sums = Vec::new();
                 for table in catalog::of_postgres(&mut tx).await? {
                     let mut batch = Batch::begin(&out, &table).await?;
-                    let mut rows = sqlx::query(AssertSqlSafe(table.select(&table.columns))).fetch(&mut *tx);
+                    let mut patient = Patient(&mut *tx);
+                    let mut rows = sqlx::query(AssertSqlSafe(table.select(&table.columns))).fetch(&mut patient);
                     while let Some(row) = rows.try_next().await? {
                         batch.put(postgres_row(&row, &table.columns)?).await?;
                     }

@@ -7,7 +7,7 @@ use guildhall_types::{AgentId, MemberId};
 
 use crate::harness::{Fresh, on_both};
 
-fn new_agent(name: &str, of: Option<MemberId>) -> NewAgent {
+pub fn new_agent(name: &str, of: Option<MemberId>) -> NewAgent {
     NewAgent {
         name: name.to_owned(),
         description: "Looks \0 around_50%".to_owned(),

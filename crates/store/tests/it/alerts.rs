@@ -235,17 +235,32 @@ on_both! {
         let olga = fresh.with_role("olga", MemberRole::Owner).await;
         let gone = fresh.store.raise_alert(&new(AlertKind::Memory, "gone", AlertLevel::Critical, 95)).await.unwrap().unwrap();
         let own = fresh.store.raise_alert(&new(AlertKind::Memory, "own", AlertLevel::Critical, 95)).await.unwrap().unwrap();
+        // It measures the one, and the other no more.
+        let taken_out = fresh.store.raise_alert(&new(AlertKind::LogDisk, "own", AlertLevel::Warning, 80)).await.unwrap().unwrap();
+        let measured = [(AlertKind::Memory, "own")];
         fresh.clock.advance(SILENT - Duration::seconds(1));
         let alive = disk(&fresh.store).await;
-        assert_eq!(fresh.store.clear_silent_alerts(&["own"]).await.unwrap(), []);
+        assert_eq!(fresh.store.clear_silent_alerts(&measured).await.unwrap(), []);
         fresh.clock.advance(Duration::seconds(1));
         assert_eq!(fresh.store.strain().await.unwrap(), None, "nor does it keep work any more");
-        let cleared = fresh.store.clear_silent_alerts(&["own"]).await.unwrap();
-        assert_eq!(cleared.iter().map(|alert| (alert.id, alert.gone)).collect::<Vec<_>>(), [(gone.id, true)]);
+        let cleared = fresh.store.clear_silent_alerts(&measured).await.unwrap();
+        assert_eq!(cleared.iter().map(|alert| (alert.id, alert.gone)).collect::<Vec<_>>(), [(gone.id, true), (taken_out.id, true)]);
         let open: Vec<_> = fresh.store.open_alerts().await.unwrap().iter().map(|alert| alert.id).collect();
         assert_eq!(open, [own.id, alive.id]);
         let last = fresh.store.notifications(olga.id, None, false, 1).await.unwrap().page.items.remove(0);
         assert!(last.kind == Kind::AlertCleared && last.text.contains("Nobody measures it"), "{last:?}");
+    }
+
+    async fn whatever_keeps_work_from_beginning_is_told_members(fresh: Fresh) {
+        for kind in AlertKind::ALL {
+            let alert = fresh.store.raise_alert(&new(*kind, "hall-1", AlertLevel::Critical, 99)).await.unwrap().unwrap();
+            assert_eq!(fresh.store.strain().await.unwrap(), kind.strain(), "{kind}");
+            fresh.store.clear_alert(alert.id, 1).await.unwrap();
+        }
+        for kind in [AlertKind::DiskFiles, AlertKind::Memory] {
+            fresh.store.raise_alert(&new(kind, "hall-1", AlertLevel::Critical, 99)).await.unwrap().unwrap();
+        }
+        assert_eq!(fresh.store.strain().await.unwrap(), Some(Strain::Memory), "it is the more urgent");
     }
 
     async fn the_history_comes_in_pages(fresh: Fresh) {
@@ -314,6 +329,7 @@ on_both! {
         fresh.store.start_feature(card, ben.id, new_run(), i64::MAX).await.unwrap();
         let claimed = fresh.store.claim_run(NodeId::new(), Duration::seconds(30), &Limits::default()).await.unwrap().unwrap();
         let row = LedgerRow {
+            id: guildhall_types::CallId::new(),
             member_id: ben.id,
             key_source: KeySource::Team,
             key_hint: Some("abcd".to_owned()),

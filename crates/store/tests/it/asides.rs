@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::Duration;
 use guildhall_store::{
-    Backend, ChatQuery, Ending, FeaturePatch, FeatureQuery, Lease, NewAside, NewFeature, NewFile, NewRun, OrderChange,
+    AsideQuery, Backend, Ending, FeaturePatch, FeatureQuery, Lease, NewAside, NewFeature, NewFile, NewRun, OrderChange,
     StoreError,
 };
 use guildhall_types::agent::{Briefed, Briefing};
@@ -15,6 +15,7 @@ use guildhall_types::project::Project;
 use guildhall_types::run::{Run, RunStatus};
 use guildhall_types::{FeatureId, NodeId};
 
+use crate::agents::new_agent;
 use crate::harness::{Fresh, card, new_run, on_both};
 use crate::systems::execution_of;
 
@@ -232,17 +233,17 @@ on_both! {
             ids.push(fresh.store.start_aside(new, new_run()).await.unwrap().0.card.id);
         }
         fresh.store.start_aside(aside(&project, FeatureKind::Task, "no chat"), new_run()).await.unwrap();
-        let titles = async |query: ChatQuery| {
+        let titles = async |query: AsideQuery| {
             let page = fresh.store.chats(project.id, &query).await.unwrap();
             (page.items.iter().map(|chat| chat.title.clone()).collect::<Vec<_>>(), page.next)
         };
-        let (shown, next) = titles(ChatQuery { limit: 3, ..ChatQuery::default() }).await;
+        let (shown, next) = titles(AsideQuery { limit: 3, ..AsideQuery::default() }).await;
         assert_eq!(shown, ["d", "c", "b"], "what happened last comes first");
         let (micros, id) = next.as_deref().unwrap().split_once('_').unwrap();
         let at = guildhall_types::DateTime::from_timestamp_micros(micros.parse().unwrap()).unwrap();
-        let (rest, next) = titles(ChatQuery { limit: 3, after: Some((at, id.parse().unwrap())), ..ChatQuery::default() }).await;
+        let (rest, next) = titles(AsideQuery { limit: 3, after: Some((at, id.parse().unwrap())), ..AsideQuery::default() }).await;
         assert_eq!((rest, next), (vec!["a".to_owned()], None));
-        assert_eq!(titles(ChatQuery { of: Some(ben.id), limit: 9, ..ChatQuery::default() }).await.0, ["b"]);
+        assert_eq!(titles(AsideQuery { of: Some(ben.id), limit: 9, ..AsideQuery::default() }).await.0, ["b"]);
 
         let renamed = fresh.store.rename_chat(ids[0], "Why it fails").await.unwrap();
         assert_eq!(renamed.card.title, "Why it fails");
@@ -257,17 +258,17 @@ on_both! {
         let card = fresh.card(&project, "a card").await.card.id;
         assert!(matches!(fresh.store.delete_chat(card).await, Err(StoreError::NotFound { .. })));
         assert!(matches!(fresh.store.rename_chat(card, "x").await, Err(StoreError::NotFound { .. })));
-        assert!(matches!(fresh.store.chat_to_card(card, None).await, Err(StoreError::NotFound { .. })));
+        assert!(matches!(fresh.store.to_card(card, FeatureKind::Chat, None).await, Err(StoreError::NotFound { .. })));
     }
 
     async fn a_chat_becomes_a_card_and_keeps_its_run(fresh: Fresh) {
         let (anna, project) = team(&fresh).await;
         fresh.card(&project, "first").await;
         let (feature, run) = chat(&fresh, &project, "Sort the list").await;
-        let busy = fresh.store.chat_to_card(feature.card.id, None).await;
+        let busy = fresh.store.to_card(feature.card.id, FeatureKind::Chat, None).await;
         assert!(matches!(busy, Err(StoreError::Live { .. })), "{busy:?}");
         answer(&fresh, "Sorted.").await;
-        let made = fresh.store.chat_to_card(feature.card.id, Some("Sorting")).await.unwrap();
+        let made = fresh.store.to_card(feature.card.id, FeatureKind::Chat, Some("Sorting")).await.unwrap();
         let card = &made.card;
         assert_eq!((card.kind, card.number, card.title.as_str(), card.mode), (FeatureKind::Card, 2, "Sorting", WorkMode::Work));
         assert_eq!((card.run_id, card.status), (Some(run.id), FeatureStatus::WaitingApproval));
@@ -275,10 +276,49 @@ on_both! {
         let all = FeatureQuery { limit: 100, ..FeatureQuery::default() };
         let board = fresh.store.features(project.id, &all).await.unwrap();
         assert_eq!(board.items.iter().map(|card| card.number).collect::<Vec<_>>(), [1, 2], "at the end");
-        assert!(fresh.store.chats(project.id, &ChatQuery { limit: 9, ..ChatQuery::default() }).await.unwrap().items.is_empty());
+        assert!(fresh.store.chats(project.id, &AsideQuery { limit: 9, ..AsideQuery::default() }).await.unwrap().items.is_empty());
         assert_eq!(fresh.store.night().await.unwrap().held.get(&anna.id), Some(&1), "its worktree counts now");
         fresh.store.accept_feature(card.id).await.unwrap();
-        assert!(matches!(fresh.store.chat_to_card(card.id, None).await, Err(StoreError::NotFound { .. })), "once");
+        assert!(matches!(fresh.store.to_card(card.id, FeatureKind::Chat, None).await, Err(StoreError::NotFound { .. })), "once");
+    }
+
+    async fn what_an_agent_did_by_itself_is_listed_and_becomes_a_card(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        let ben = fresh.member("ben").await;
+        let agent = fresh.store.create_agent(new_agent("Scout", Some(anna.id))).await.unwrap().id;
+        let task = |text: &str, mode| NewAside { agent_id: Some(agent), mode, ..aside(&project, FeatureKind::Task, text) };
+        let mut ids = Vec::new();
+        for (text, mode) in [("looks", WorkMode::Read), ("works", WorkMode::Work)] {
+            fresh.clock.advance(Duration::seconds(1));
+            ids.push(fresh.store.start_aside(task(text, mode), new_run()).await.unwrap().0.card.id);
+        }
+        let of_ben = NewAside { created_by: ben.id, ..task("of ben", WorkMode::Work) };
+        fresh.store.start_aside(of_ben, new_run()).await.unwrap();
+        let execution = execution_of(&fresh, &anna, &project).await.unwrap().id;
+        let step = NewAside { execution_id: Some(execution), ..task("a step", WorkMode::Work) };
+        let step = fresh.store.start_aside(step, new_run()).await.unwrap().0.card.id;
+        fresh.store.start_aside(aside(&project, FeatureKind::Task, "of another agent"), new_run()).await.unwrap();
+        let titles = async || {
+            let query = AsideQuery { of: Some(anna.id), limit: 9, ..AsideQuery::default() };
+            let page = fresh.store.tasks_of_agent(agent, &query).await.unwrap();
+            page.items.into_iter().map(|task| task.title).collect::<Vec<_>>()
+        };
+        assert_eq!(titles().await, ["works", "looks"]);
+
+        let to_card = async |id| fresh.store.to_card(id, FeatureKind::Task, None).await;
+        assert!(matches!(to_card(ids[1]).await, Err(StoreError::Live { .. })));
+        for id in [ids[0], ids[1], step] {
+            fresh.store.stop_feature(id).await.unwrap();
+        }
+        assert!(matches!(to_card(ids[0]).await, Err(StoreError::OnlyLooked)), "there is no work of it");
+        assert!(matches!(to_card(step).await, Err(StoreError::OfExecution { .. })));
+        let chat = fresh.store.to_card(ids[1], FeatureKind::Chat, None).await;
+        assert!(matches!(chat, Err(StoreError::NotFound { .. })), "{chat:?}");
+        let made = to_card(ids[1]).await.unwrap();
+        assert_eq!((made.card.kind, made.card.number, made.card.title.as_str()), (FeatureKind::Card, 1, "works"));
+        assert_eq!(titles().await, ["looks"]);
+        let audit = fresh.store.audit_entries(&guildhall_store::AuditQuery { limit: 5, ..Default::default() }).await.unwrap();
+        assert_eq!(audit[0].action, guildhall_types::audit::AuditAction::TaskToCard);
     }
 
     async fn a_task_is_begun_once_and_its_end_is_there_to_be_asked_for(fresh: Fresh) {
@@ -309,8 +349,9 @@ on_both! {
         assert!(task.has_ended() && task.ended_at.is_some());
         assert_eq!((task.status, task.result.as_deref()), (RunStatus::Waiting, Some("Found it.")));
         assert!(matches!(fresh.store.task(fresh.card(&project, "c").await.card.id).await, Ok(None)));
-        fresh.store.follow_up(new.id, anna.id, "once more").await.unwrap();
-        let task = fresh.store.task(new.id).await.unwrap().unwrap();
+        let other = answer(&fresh, "Found that.").await;
+        fresh.store.follow_up(other, anna.id, "once more").await.unwrap();
+        let task = fresh.store.task(other).await.unwrap().unwrap();
         assert!(!task.has_ended() && task.result.is_none(), "it is at work again");
     }
 

@@ -183,6 +183,18 @@ on_both! {
         let made = async |end: BackupEnd| make(&fresh, end).await;
         let done = |name: &str| made_as(name, None, None);
         assert_eq!(since().await, None);
+        // From the first start on with which they were to go there, however often it is said, and for that place alone.
+        let planned = fresh.clock.now();
+        store.plan_backups("/mnt/backups").await.unwrap();
+        fresh.clock.advance(Duration::hours(1));
+        store.plan_backups("/mnt/backups").await.unwrap();
+        assert_eq!(since().await, Some(planned));
+        assert_eq!(store.not_backed_up_since("/mnt/others").await.unwrap(), NotBackedUp::default());
+        made(BackupEnd::Failed("no room".to_owned())).await;
+        assert_eq!(since().await, Some(planned), "a try that came to nothing changes nothing");
+        store.plan_backups("/mnt/others").await.unwrap();
+        fresh.tamper("DELETE FROM backups").await.unwrap();
+        assert_eq!(since().await, None);
         let tried = made(BackupEnd::Failed("no room".to_owned())).await;
         made(BackupEnd::Failed("no room".to_owned())).await;
         assert_eq!(since().await, Some(tried), "the first that was tried");

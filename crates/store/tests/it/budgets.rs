@@ -1,12 +1,17 @@
 //! Budgets: reserved before a call, never checked after it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::Duration;
-use guildhall_store::{BUDGETS, BudgetChange, Claimed, FeaturePatch, ReadUpTo, Reserved, Store, StoreError};
+use guildhall_store::{
+    BUDGETS, BudgetChange, Chosen, Claimed, FeaturePatch, NewFeature, OrderChange, ReadUpTo, Ready, Reserved, Store,
+    StoreError,
+};
 use guildhall_types::budget::{Budgets, MonthStanding, Need, never};
 use guildhall_types::chat::Usage;
+use guildhall_types::feature::Problem;
 use guildhall_types::limits::Limits;
 use guildhall_types::member::{ChangeRefused, Member, MemberRole, ProviderKind};
 use guildhall_types::notification::NotificationKind;
@@ -14,7 +19,7 @@ use guildhall_types::price::Price;
 use guildhall_types::run::{Awaits, KeySource, LedgerRow, RunStatus};
 use guildhall_types::{Clock, FixedClock, MemberId, NodeId};
 
-use crate::harness::{Fresh, new_run, on_both};
+use crate::harness::{Fresh, card, new_run, on_both};
 
 const HOLD: Duration = Duration::seconds(30);
 /// A token costs a micro-dollar.
@@ -49,6 +54,7 @@ async fn claim(store: &Store) -> Claimed {
 
 fn row(claimed: &Claimed, micros: i64) -> LedgerRow {
     LedgerRow {
+        id: guildhall_types::CallId::new(),
         member_id: claimed.run.member_id,
         key_source: KeySource::Member,
         key_hint: Some("cdef".to_owned()),
@@ -278,6 +284,45 @@ on_both! {
         store.stop_feature(run.run.feature_id).await.unwrap();
         store.update_feature(run.run.feature_id, others(300), None).await.unwrap();
         assert_eq!(standing(store, run.run.member_id, none).await.reserved_micros, 0, "given back: let go");
+    }
+
+    async fn a_call_counts_once_however_often_it_is_written(fresh: Fresh) {
+        let (anna, runs) = runs(&fresh, 1).await;
+        let (run, store) = (&runs[0], &fresh.store);
+        let call = row(run, 30);
+        store.save_side_call(&run.lease, &call).await.unwrap();
+        store.save_side_call(&run.lease, &call).await.unwrap();
+        store.stop_feature(run.run.feature_id).await.unwrap();
+        store.save_late_call(&run.lease, &call).await.unwrap();
+        store.save_late_call(&run.lease, &row(run, 5)).await.unwrap();
+        assert_eq!(standing(store, anna.id, month(100)).await.spent_micros, 35);
+        assert_eq!(store.run(run.run.id).await.unwrap().unwrap().cost_micros, 35);
+    }
+
+    async fn what_auto_mode_would_spend_is_not_for_others_to_raise(fresh: Fresh) {
+        let (anna, project) = crate::orders::team(&fresh).await;
+        let ben = fresh.member("ben").await;
+        let store = &fresh.store;
+        let card = store.create_feature(NewFeature { created_by: anna.id, ..card(&project, "a") }).await.unwrap().card.id;
+        let raise = async |by: MemberId, micros| {
+            let patch = FeaturePatch { budget_micros: Some(Some(micros)), budget_of: Some(by), ..FeaturePatch::default() };
+            store.update_feature(card, patch, None).await.map(drop)
+        };
+        let refused = |done: Result<(), StoreError>| matches!(done, Err(StoreError::Refused(ChangeRefused::OthersBudget)));
+        raise(ben.id, 10).await.unwrap();
+        store.switch_on_order(project.id, anna.id, OrderChange::default()).await.unwrap();
+        assert!(refused(raise(ben.id, 20).await), "her night would take it");
+        raise(ben.id, 5).await.unwrap();
+        raise(anna.id, 20).await.unwrap();
+        let ready = HashMap::from([(card, Ready::Begins(Box::new(new_run())))]);
+        assert_eq!(store.start_by_order(&Limits::default(), &ready).await.unwrap(), Chosen::Started(card));
+        let why = Problem { code: "stopped".to_owned(), message: "Stopped.".to_owned(), hint: String::new() };
+        store.stop_all(&why).await.unwrap();
+        assert!(refused(raise(ben.id, 30).await), "it goes on with her auto mode");
+        store.shelve_feature(card).await.unwrap();
+        assert!(refused(raise(ben.id, 30).await), "it is paused, and not off");
+        store.switch_off_order(project.id, anna.id).await.unwrap();
+        raise(ben.id, 30).await.unwrap();
     }
 
     async fn another_budget_lets_those_who_wait_for_it_ask_again(fresh: Fresh) {

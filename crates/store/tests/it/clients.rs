@@ -88,9 +88,10 @@ on_both! {
     async fn a_refresh_token_is_exchanged_once(fresh: Fresh) {
         let anna = fresh.member("anna").await;
         let grant = connected(&fresh, &anna).await;
-        assert!(!fresh.store.rotate_tokens(&[1, 1], &grant, pair(&fresh, 7)).await.unwrap(), "a token for use");
-        assert!(fresh.store.rotate_tokens(&[1, 2], &grant, pair(&fresh, 2)).await.unwrap());
-        assert!(!fresh.store.rotate_tokens(&[1, 2], &grant, pair(&fresh, 3)).await.unwrap());
+        let now = fresh.clock.now();
+        assert!(!fresh.store.rotate_tokens(&[1, 1], &grant, pair(&fresh, 7), now).await.unwrap(), "a token for use");
+        assert!(fresh.store.rotate_tokens(&[1, 2], &grant, pair(&fresh, 2), now).await.unwrap());
+        assert!(!fresh.store.rotate_tokens(&[1, 2], &grant, pair(&fresh, 3), now).await.unwrap());
         let old = fresh.store.client_token(&[1, 2]).await.unwrap().unwrap();
         assert!(old.refresh && old.used_at.is_some());
         assert!(fresh.store.client_token(&[3, 1]).await.unwrap().is_none());
@@ -99,8 +100,43 @@ on_both! {
         assert_eq!(fresh.store.clients_of(anna.id).await.unwrap()[0].last_used_at, Some(fresh.clock.now()));
         // Not used for long, it has ended.
         fresh.clock.advance(Duration::days(31));
-        assert!(!fresh.store.rotate_tokens(&[2, 2], &grant, pair(&fresh, 4)).await.unwrap());
+        assert!(!fresh.store.rotate_tokens(&[2, 2], &grant, pair(&fresh, 4), now).await.unwrap());
         assert!(fresh.store.clients_of(anna.id).await.unwrap().is_empty());
+    }
+
+    async fn a_pair_that_did_not_arrive_is_given_once_more_while_nothing_of_it_was_used(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let grant = connected(&fresh, &anna).await;
+        let rotate = async |token: u8, n: u8| {
+            let lost_since = fresh.clock.now() - Duration::seconds(30);
+            fresh.store.rotate_tokens(&[token, 2], &grant, pair(&fresh, n), lost_since).await.unwrap()
+        };
+        assert!(rotate(1, 2).await);
+        fresh.clock.advance(Duration::seconds(29));
+        assert!(rotate(1, 3).await, "its answer was lost");
+        assert!(fresh.store.client_token(&[2, 1]).await.unwrap().is_none_or(|old| old.expires_at <= fresh.clock.now()));
+        let void = fresh.store.client_token(&[2, 2]).await.unwrap().unwrap();
+        assert!(void.used_at.is_some(), "whoever has it after all is a second one");
+        assert!(!rotate(1, 4).await && !rotate(2, 4).await, "no third time, and nothing of what is void");
+        // What came into use arrived.
+        assert!(rotate(3, 5).await);
+        fresh.store.use_client_token(&[5, 1]).await.unwrap();
+        assert!(!rotate(3, 6).await);
+        // Nor is it given after a while.
+        assert!(rotate(5, 7).await);
+        fresh.clock.advance(Duration::seconds(31));
+        assert!(!rotate(5, 8).await);
+        // Of many who ask at once two get one, and one of these is void.
+        let tries = (10..16_u8).map(|n| {
+            let (store, grant, pair) = (fresh.store.clone(), grant.clone(), pair(&fresh, n));
+            let lost_since = fresh.clock.now() - Duration::seconds(30);
+            tokio::spawn(async move { store.rotate_tokens(&[7, 2], &grant, pair, lost_since).await.unwrap() })
+        });
+        let mut done = 0;
+        for one in tries.collect::<Vec<_>>() {
+            done += usize::from(one.await.unwrap());
+        }
+        assert_eq!(done, 2);
     }
 
     async fn what_a_member_allows_ends_by_hand_and_with_the_member(fresh: Fresh) {
@@ -112,7 +148,7 @@ on_both! {
         assert!(fresh.store.disconnect_client(grant.id, anna.id, "by hand").await.unwrap());
         assert!(!fresh.store.disconnect_client(grant.id, anna.id, "by hand").await.unwrap());
         assert!(fresh.store.client_token(&[1, 1]).await.unwrap().unwrap().grant.revoked_at.is_some());
-        assert!(!fresh.store.rotate_tokens(&[1, 2], &grant, pair(&fresh, 2)).await.unwrap());
+        assert!(!fresh.store.rotate_tokens(&[1, 2], &grant, pair(&fresh, 2), fresh.clock.now()).await.unwrap());
 
         let client = registered(&fresh).await;
         for (code, why) in [(11, "password"), (12, "sign-out"), (13, "disabled")] {

@@ -16,7 +16,7 @@ use crate::knowledge::{by, entry, learning, new, titles, write};
 const SECRET: &str = "zq8kittens";
 
 /// The tables in which a word stands, whatever its case; those of the search's index are looked at by themselves.
-async fn holding(store: &Store, word: &str) -> Vec<String> {
+pub async fn holding(store: &Store, word: &str) -> Vec<String> {
     let (out, mut pieces) = mpsc::channel(2);
     let take = async {
         let (mut table, mut found) = (String::new(), Vec::new());

@@ -57,6 +57,7 @@ fn guided(item: &KnowledgeItem, way: GuideWay) -> Guided {
 
 fn row(claimed: &Claimed) -> LedgerRow {
     LedgerRow {
+        id: guildhall_types::CallId::new(),
         member_id: claimed.run.member_id,
         key_source: KeySource::Simulated,
         key_hint: None,

@@ -112,7 +112,7 @@ on_both! {
             let ready: HashMap<FeatureId, Ready> = ready.iter().cloned().collect();
             fresh.store.start_by_order(&limits, &ready).await.unwrap()
         };
-        let unknown = |feature, stopped| Chosen::Unknown { member: anna.id, feature, stopped };
+        let unknown = |feature, stopped| Chosen::Unknown { project: project.id, member: anna.id, feature, stopped };
         assert_eq!(chosen(&[]).await, unknown(a, true), "it is asked whether it may go on");
         assert_eq!(chosen(&[(a, Ready::Begins(Box::new(new_run())))]).await, unknown(a, true), "it has begun");
         assert_eq!(chosen(&[(a, Ready::Lacks)]).await, unknown(b, false));

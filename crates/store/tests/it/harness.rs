@@ -6,7 +6,7 @@ use guildhall_store::{Backend, NewFeature, NewFile, NewMember, NewProject, NewRu
 use guildhall_types::feature::{Feature, PlanningMode, ThinkingLevel};
 use guildhall_types::member::{Member, MemberRole};
 use guildhall_types::project::{Project, ProjectSource};
-use guildhall_types::{FixedClock, ProjectId};
+use guildhall_types::{FixedClock, ProjectId, RunId};
 use sqlx::Connection;
 
 /// A store that goes with the test, and the clock that it reads.
@@ -141,7 +141,7 @@ pub fn file(name: &str, media_type: &str, bytes: &[u8]) -> NewFile {
 }
 
 pub fn new_run() -> NewRun {
-    NewRun { model: "m".to_owned(), branch: "b".to_owned(), briefing: Default::default() }
+    NewRun { model: "m".to_owned(), branch: format!("b-{}", RunId::new()), briefing: Default::default() }
 }
 
 /// Makes one test for each backend out of `async fn name(fresh: Fresh)`.

@@ -136,7 +136,7 @@ on_both! {
         let mut ready = HashMap::from([(keyless, Ready::Lacks)]);
         let limits = Limits::default();
         let chosen = fresh.store.start_by_order(&limits, &ready).await.unwrap();
-        assert_eq!(chosen, Chosen::Unknown { member: anna.id, feature: other, stopped: false });
+        assert_eq!(chosen, Chosen::Unknown { project: project.id, member: anna.id, feature: other, stopped: false });
         ready.insert(other, Ready::Begins(Box::new(new_run())));
         assert_eq!(fresh.store.start_by_order(&limits, &ready).await.unwrap(), Chosen::Started(other));
         assert_eq!(status(&fresh, keyless).await, FeatureStatus::Backlog);
@@ -225,6 +225,28 @@ on_both! {
         fresh.store.park_run(&claimed.lease, opens + Duration::days(1), None, None).await.unwrap();
         fresh.store.switch_off_order(project.id, anna.id).await.unwrap();
         assert_eq!(status(&fresh, id).await, FeatureStatus::Paused, "switched off, nothing comes to life by itself");
+    }
+
+    async fn an_outage_of_one_evening_is_not_counted_on_in_the_next(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        fresh.card(&project, "a").await;
+        let window = Window {
+            days: Day::ALL.to_vec(), from: "22:00".to_owned(), until: "07:00".to_owned(), time_zone: "UTC".to_owned(),
+        };
+        let change = OrderChange { window: Some(Some(window)), at_close: Some(AtClose::FinishTurn), ..Default::default() };
+        fresh.store.switch_on_order(project.id, anna.id, change).await.unwrap();
+        let limits = Limits::default();
+        fresh.clock.advance(Duration::minutes(6 * 60 + 55));
+        start(&fresh, &limits).await;
+        let run = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
+        let now = fresh.clock.now();
+        fresh.store.park_in_outage(&run.lease, now + Duration::minutes(10), "It is down.", now).await.unwrap();
+        assert_eq!(fresh.store.out_since(run.run.id).await.unwrap(), Some(now));
+        fresh.clock.advance(Duration::minutes(10));
+        start(&fresh, &limits).await;
+        let rests = fresh.store.run(run.run.id).await.unwrap().unwrap();
+        assert_eq!((rests.parked_until, rests.parked_reason), (Some(now + Duration::minutes(15 * 60 + 5)), None));
+        assert_eq!(fresh.store.out_since(run.run.id).await.unwrap(), None);
     }
 
     async fn who_waits_for_a_provider_neither_rests_nor_fails(fresh: Fresh) {

@@ -37,6 +37,7 @@ async fn propose(fresh: &Fresh, claimed: &Claimed, number: i64, plan: &Proposal)
         snapshot: None,
     };
     let row = LedgerRow {
+        id: guildhall_types::CallId::new(),
         member_id: claimed.run.member_id,
         key_source: KeySource::Team,
         key_hint: None,

@@ -48,6 +48,7 @@ async fn pay(fresh: &Fresh, claimed: &guildhall_store::Claimed, number: i64, cos
         snapshot: None,
     };
     let row = LedgerRow {
+        id: guildhall_types::CallId::new(),
         member_id: claimed.run.member_id,
         key_source: KeySource::Member,
         key_hint: None,

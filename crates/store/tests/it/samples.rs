@@ -5,7 +5,7 @@ use guildhall_store::{Backend, KnownNode, MemberSample, Minute};
 use guildhall_types::chat::Usage;
 use guildhall_types::limits::Limits;
 use guildhall_types::member::ProviderKind;
-use guildhall_types::reading::{Reading, Used};
+use guildhall_types::reading::{DatabaseTrouble, Reading, Used};
 use guildhall_types::run::{KeySource, LedgerRow};
 use guildhall_types::sample::{Level, MemberFigures, NodeFigures, SampleRange, Span};
 use guildhall_types::{Clock, DateTime, MemberId, NodeId, PlaceId};
@@ -28,6 +28,7 @@ fn reading(node: NodeId, at: DateTime, memory: i64) -> Reading {
         queue_depth: None,
         provider_failures: 0,
         database_millis: Some(0.5),
+        database_trouble: None,
     }
 }
 
@@ -60,6 +61,7 @@ on_both! {
         store.start_feature(card, anna.id, new_run(), i64::MAX).await.unwrap();
         let run = store.claim_run(NodeId::new(), Duration::days(9), &Limits::default()).await.unwrap().unwrap();
         let row = LedgerRow {
+            id: guildhall_types::CallId::new(),
             member_id: anna.id,
             key_source: KeySource::Team,
             key_hint: None,
@@ -129,6 +131,7 @@ on_both! {
         store.start_feature(card, anna.id, new_run(), i64::MAX).await.unwrap();
         let run = store.claim_run(NodeId::new(), Duration::days(999), &Limits::default()).await.unwrap().unwrap();
         let row = LedgerRow {
+            id: guildhall_types::CallId::new(),
             member_id: anna.id,
             key_source: KeySource::Team,
             key_hint: None,
@@ -148,6 +151,7 @@ on_both! {
             for hour in hours {
                 let at = first + Duration::days(day) + Duration::hours(hour) + Duration::minutes(59);
                 fresh.clock.advance(at - fresh.clock.now());
+                let row = LedgerRow { id: guildhall_types::CallId::new(), ..row.clone() };
                 store.save_late_call(&run.lease, &row).await.unwrap();
                 for (n, (place, node)) in nodes.into_iter().enumerate().filter(|(n, _)| *n == 0 || day != 1) {
                     let memory = (100 * (day + 1) + hour + n as i64) as f64;
@@ -220,5 +224,22 @@ on_both! {
         fresh.store.save_minute(&minute(other, NodeId::new(), at, 1, &[])).await.unwrap();
         let left = fresh.store.nodes().await.unwrap();
         assert_eq!(left.iter().map(|node| node.id).collect::<Vec<_>>(), [other]);
+    }
+
+    async fn a_turn_counts_only_where_what_is_written_with_it_stays(fresh: Fresh) {
+        let (place, at) = (PlaceId::new(), fresh.clock.now());
+        assert!(!fresh.store.take_turn(place).await.unwrap(), "nothing is known of it yet");
+        fresh.store.meet_node(&minute(place, NodeId::new(), at, 1, &[]).known).await.unwrap();
+        fresh.clock.advance(Duration::seconds(15));
+        assert!(fresh.store.take_turn(place).await.unwrap());
+        let known = fresh.store.nodes().await.unwrap();
+        assert_eq!((known.len(), known[0].seen_at), (1, fresh.clock.now()));
+        if fresh.store.backend() == Backend::Postgres {
+            // As after one that stood by took over, or where somebody forbids to write: turns are given all the same.
+            let (_, name) = fresh.url().rsplit_once('/').unwrap();
+            fresh.tamper(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await.unwrap();
+            let standing_by = fresh.again().await;
+            assert_eq!(standing_by.take_turn(place).await.unwrap_err().trouble(), DatabaseTrouble::ReadOnly);
+        }
     }
 }

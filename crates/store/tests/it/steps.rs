@@ -61,6 +61,7 @@ async fn saves_turn(fresh: &Fresh, claimed: &Claimed, number: i64) {
         snapshot: None,
     };
     let row = LedgerRow {
+        id: guildhall_types::CallId::new(),
         member_id: claimed.run.member_id,
         key_source: KeySource::Team,
         key_hint: None,

@@ -1,10 +1,13 @@
 //! Systems of agents and their executions.
 
+mod endings;
+
 use std::collections::BTreeMap;
 
 use chrono::Duration;
 use guildhall_store::{
-    Advanced, AuditQuery, Backend, ExecutionQuery, NewAside, NewExecution, OPEN_EXECUTIONS, StoreError, TaskWork, Texts,
+    Advanced, AuditQuery, Backend, CardToMake, ExecutionQuery, NewAside, NewExecution, OPEN_EXECUTIONS, StoreError,
+    TaskWork, Texts,
 };
 use guildhall_types::audit::AuditAction;
 use guildhall_types::event::Happening;
@@ -224,7 +227,8 @@ on_both! {
         let yes = Happened::Reviewed { key: "look".to_owned(), approved: true, text: String::new() };
         forward(&fresh, &third, &[yes]).await.unwrap();
         for member in [&anna, &ben] {
-            assert_eq!(fresh.store.unread(member.id).await.unwrap(), 0, "one of them has answered");
+            let told = fresh.store.notifications(member.id, None, true, 10).await.unwrap().page.items;
+            assert!(told.iter().all(|one| one.kind != NotificationKind::ReviewWaits), "one of them has answered: {told:?}");
         }
     }
 
@@ -240,7 +244,10 @@ on_both! {
             NewExecution { system: &planning, project_id: project.id, member_id: anna.id, input: &cards, state: &state };
         let first = fresh.store.create_execution(&new).await.unwrap();
         let second = forward(&fresh, &first, &[]).await.unwrap();
-        let both = || vec![card(&project, "One"), card(&project, "Two")];
+        let to_make = |title: &str, after: &[usize]| CardToMake { card: card(&project, title), after: after.to_vec() };
+        let both = || vec![to_make("One", &[]), to_make("Two", &[0])];
+        let wrong = fresh.store.make_cards(first.id, second.revision, "make", vec![to_make("One", &[0])]).await;
+        assert!(matches!(wrong, Err(StoreError::BadDependency(_))), "nothing of it is made: {wrong:?}");
         let other = fresh.again().await;
         let (one, two) = tokio::join!(
             fresh.store.make_cards(first.id, second.revision, "make", both()),
@@ -251,77 +258,10 @@ on_both! {
         assert_eq!(made.items.len(), 2);
         let record = fresh.store.execution_record(first.id, Texts::All).await.unwrap().unwrap();
         assert_eq!(record.state.steps[0].output.as_ref().unwrap()[1]["title"], json!("Two"));
-        assert_eq!(fresh.store.feature_by_number(project.id, 2).await.unwrap().unwrap().card.title, "Two");
-    }
-
-    async fn what_is_over_begins_no_agent_and_what_it_left_at_work_is_found(fresh: Fresh) {
-        let (_, project, _, first) = begun(&fresh).await;
-        fresh.store.project_ready(project.id, "main").await.unwrap();
-        let second = forward(&fresh, &first, &[]).await.unwrap();
-        let task = fresh.store.execution_tasks(first.id).await.unwrap().remove(0);
-        assert_eq!((task.status, task.is_live()), (None, false));
-        let new = |id| NewAside { id, execution_id: Some(first.id), ..aside(&project, FeatureKind::Task, "One") };
-        fresh.store.start_aside(new(task.feature_id), new_run()).await.unwrap();
-        let task = fresh.store.execution_tasks(first.id).await.unwrap().remove(0);
-        assert_eq!((task.status, task.is_live()), (Some(RunStatus::Queued), true));
-        assert!(fresh.store.tasks_left_over().await.unwrap().is_empty());
-        // Whoever ended it dies before its agent is stopped.
-        let over = forward(&fresh, &second, &[Happened::Cancelled { why: "Enough.".to_owned() }]).await.unwrap();
-        assert!(over.status.is_over());
-        assert_eq!(fresh.store.executions_to_drive().await.unwrap(), [first.id]);
-        assert_eq!(fresh.store.tasks_left_over().await.unwrap(), [task.feature_id]);
-        fresh.store.stop_feature(task.feature_id).await.unwrap();
-        assert!(fresh.store.executions_to_drive().await.unwrap().is_empty());
-        // And whoever looked at it before that begins nothing any more.
-        let late = fresh.store.start_aside(new(FeatureId::new()), new_run()).await;
-        assert!(matches!(late, Err(StoreError::NotFound { what: "open execution" })), "{late:?}");
-        assert_eq!(fresh.store.tasks_of(first.id).await.unwrap().len(), 1);
-    }
-
-    async fn everything_ends_at_once_without_being_read(fresh: Fresh) {
-        let (anna, project, _, first) = begun(&fresh).await;
-        let second = forward(&fresh, &first, &[]).await.unwrap();
-        let ended = Happened::Ended { key: "one".to_owned(), attempt: 1, result: Ok(json!("x")) };
-        forward(&fresh, &second, &[ended]).await.unwrap();
-        assert_eq!(fresh.store.unread(anna.id).await.unwrap(), 1);
-        let broken = execution_of(&fresh, &anna, &project).await.unwrap();
-        fresh.tamper("UPDATE executions SET definition = 'broken' WHERE name LIKE '%' AND status = 'pending'").await.unwrap();
-        assert!(fresh.store.execution_record(broken.id, Texts::None).await.is_err());
-        assert_eq!(fresh.store.end_all_executions("Olga stopped every agent.").await.unwrap(), 2);
-        for id in [first.id, broken.id] {
-            let over = fresh.store.execution(id).await.unwrap().unwrap();
-            assert_eq!((over.status, over.error.as_deref()), (ExecutionStatus::Cancelled, Some("Olga stopped every agent.")));
-            assert_eq!(over.ended_at, Some(now(&fresh)));
-        }
-        let record = fresh.store.execution_record(first.id, Texts::All).await.unwrap().unwrap();
-        assert!(record.state.steps.iter().all(|step| !step.status.is_open() && step.deadline.is_none()), "{record:?}");
-        assert_eq!(fresh.store.unread(anna.id).await.unwrap(), 0, "nobody is asked any more");
-        assert_eq!(fresh.store.end_all_executions("Again.").await.unwrap(), 0);
-    }
-
-    async fn what_waits_ends_with_its_member_and_with_its_project(fresh: Fresh) {
-        let olga = fresh.with_role("olga", MemberRole::Owner).await;
-        let (anna, project, ..) = begun(&fresh).await;
-        let ben = fresh.member("ben").await;
-        let of_ben = execution_of(&fresh, &ben, &project).await.unwrap();
-        let other = fresh.project(&ben).await;
-        let elsewhere = execution_of(&fresh, &ben, &other).await.unwrap();
-        let change = MemberChange { disabled: Some(true), ..MemberChange::default() };
-        fresh.store.change_member(olga.id, anna.id, change).await.unwrap();
-        let open = async || {
-            let query = ExecutionQuery { open: true, limit: 10, ..ExecutionQuery::default() };
-            fresh.store.executions(query).await.unwrap().iter().map(|one| one.id).collect::<Vec<_>>()
-        };
-        assert_eq!(open().await, [elsewhere.id, of_ben.id]);
-        let refused = execution_of(&fresh, &anna, &project).await;
-        assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
-        fresh.store.archive_project(project.id).await.unwrap();
-        assert_eq!(open().await, [elsewhere.id]);
-        let archived = fresh.store.execution(of_ben.id).await.unwrap().unwrap();
-        assert_eq!(archived.error.as_deref(), Some("Its project was archived."));
-        let change = MemberChange { role: Some(MemberRole::Viewer), ..MemberChange::default() };
-        fresh.store.change_member(olga.id, ben.id, change).await.unwrap();
-        assert!(open().await.is_empty());
+        let second = fresh.store.feature_by_number(project.id, 2).await.unwrap().unwrap().card;
+        let one = made.items.iter().find(|card| card.title == "One").unwrap();
+        assert_eq!((second.title.as_str(), &second.dependencies), ("Two", &vec![one.id]));
+        assert_eq!(one.dependencies, []);
     }
 
     async fn a_member_begins_so_many_and_keeps_nobody_elses_waiting(fresh: Fresh) {

@@ -143,10 +143,11 @@ on_both! {
         let now = fresh.clock.now();
         assert_eq!(store.count_old_refs(now).await.unwrap(), 0);
         fresh.clock.advance(Duration::days(1));
-        let old = store.old_refs(fresh.clock.now(), 10).await.unwrap();
+        let old = store.old_refs(fresh.clock.now(), None, 10).await.unwrap();
         assert_eq!((old.len(), old[0].id, old[0].kind, old[0].merged), (1, run.id, FeatureKind::Card, false));
+        assert!(store.old_refs(fresh.clock.now(), Some(run.id), 10).await.unwrap().is_empty(), "it was the last one");
         store.note_refs_tidied(run.id).await.unwrap();
-        assert!(store.old_refs(fresh.clock.now(), 10).await.unwrap().is_empty());
+        assert!(store.old_refs(fresh.clock.now(), None, 10).await.unwrap().is_empty());
         assert_eq!(store.count_old_refs(fresh.clock.now()).await.unwrap(), 0);
     }
 

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 use guildhall_store::{
-    KnowledgeFilter, MailEnd, Named, NewCredential, NewFile, NewKnowledge, NewMail, Piece, PlainRow, SealedSecret,
-    Store, StoreError, TableHead, TableSum, Value, credential_identity, mail_identity,
+    FeaturePatch, KnowledgeFilter, MailEnd, McpSecrets, Named, NewCredential, NewFile, NewKnowledge, NewMail,
+    NewMcpServer, Piece, PlainRow, SealedSecret, Store, StoreError, TableHead, TableSum, Value, credential_identity,
+    mail_identity,
 };
 use guildhall_types::knowledge::{KnowledgeReview, Via};
 use guildhall_types::mail::MailKind;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::harness::{Fresh, file, new_run, on_both};
 use crate::knowledge::{by, entry};
+use crate::mcp_servers::new as mcp_server;
 
 async fn dumped(store: &Store) -> (Vec<Piece>, Vec<TableSum>) {
     let (out, mut pieces) = mpsc::channel(2);
@@ -69,7 +71,9 @@ async fn furnish(fresh: &Fresh) -> Member {
     let anna = fresh.member("anna").await;
     let project = fresh.project(&anna).await;
     let card = fresh.card(&project, "tab\there \\ and\nthere: \u{1f980} \\N").await.card.id;
-    fresh.card(&project, "another").await;
+    let another = fresh.card(&project, "another").await.card.id;
+    let text = FeaturePatch { description: Some("Anders \u{1f980}.".to_owned()), ..FeaturePatch::default() };
+    store.update_feature(another, text, None).await.unwrap();
     store.start_feature(card, anna.id, new_run(), i64::MAX).await.unwrap();
     store
         .add_attachment(card, anna.id, &file("a.bin", "application/octet-stream", &[0, 1, 92, 255, 10]))
@@ -107,6 +111,8 @@ async fn furnish(fresh: &Fresh) -> Member {
         };
         store.create_knowledge(new).await.unwrap();
     }
+    let server = NewMcpServer { project: None, secrets: McpSecrets::None, ..mcp_server(&project, &anna, "docs") };
+    store.create_mcp_server(server).await.unwrap();
     anna
 }
 
@@ -115,7 +121,9 @@ async fn the_same(a: &Store, b: &Store) {
     let counts = |sums: &[TableSum]| sums.iter().map(|sum| (sum.table.clone(), sum.rows)).collect::<Vec<_>>();
     assert_eq!(counts(&all_a.1), counts(&all_b.1));
     assert_eq!(tables(&all_a.0), tables(&all_b.0));
-    for table in ["members", "events", "audit", "attachments", "secrets", "knowledge_words", "knowledge_grams"] {
+    for table in
+        ["members", "events", "audit", "attachments", "feature_texts", "secrets", "knowledge_words", "knowledge_grams"]
+    {
         let sorted = |pieces: &[Piece]| {
             let mut all: Vec<String> = Vec::new();
             for row in rows(pieces, table) {

@@ -13,6 +13,7 @@ use crate::harness::{Fresh, new_run, on_both};
 
 fn row(claimed: &Claimed, model: &str, hint: &str, micros: i64) -> LedgerRow {
     LedgerRow {
+        id: guildhall_types::CallId::new(),
         member_id: claimed.run.member_id,
         key_source: if hint.is_empty() { KeySource::Team } else { KeySource::Member },
         key_hint: Some(hint.to_owned()),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::Duration;
-use guildhall_store::{AuditQuery, Claimed, Ending, Finished, Store, StoreError};
+use guildhall_store::{AuditQuery, Claimed, Ending, Finished, NewRun, Store, StoreError};
 use guildhall_types::audit::AuditAction;
 use guildhall_types::chat::{Block, Message, StopReason, Usage};
 use guildhall_types::feature::{FeatureStatus, Move, Stage};
@@ -51,6 +51,7 @@ fn turn(number: i64) -> Turn {
 
 fn row(claimed: &Claimed, number: i64) -> LedgerRow {
     LedgerRow {
+        id: guildhall_types::CallId::new(),
         member_id: claimed.run.member_id,
         key_source: KeySource::Team,
         key_hint: None,
@@ -353,5 +354,54 @@ on_both! {
         fresh.store.park_run(&again.lease, year(2001), Some("For a moment."), None).await.unwrap();
         let last = claim(&fresh.store).await;
         assert_eq!((last.run.parked_until, last.run.parked_reason), (None, None));
+    }
+
+    async fn of_two_starts_at_once_of_cards_that_name_one_branch_one_is_refused(fresh: Fresh) {
+        let (anna, ben) = (fresh.member("anna").await, fresh.member("ben").await);
+        let (project, other) = (fresh.project(&anna).await, fresh.again().await);
+        for n in 0..12 {
+            let (one, two) = (fresh.card(&project, "a").await.card.id, fresh.card(&project, "b").await.card.id);
+            let new = || NewRun { branch: format!("shared-{n}"), ..new_run() };
+            let (one, two) = tokio::join!(
+                fresh.store.start_feature(one, anna.id, new(), 100),
+                other.start_feature(two, ben.id, new(), 100)
+            );
+            let refused = [one.err(), two.err()];
+            let taken = refused.iter().flatten().filter(|error| matches!(error, StoreError::Taken { .. })).count();
+            assert_eq!((taken, refused.iter().flatten().count()), (1, 1), "{refused:?}");
+        }
+    }
+
+    async fn since_when_a_provider_is_out_is_known_until_it_answers_or_something_else_is_waited_for(fresh: Fresh) {
+        let (anna, id) = started(&fresh).await;
+        let (store, since) = (&fresh.store, fresh.clock.now());
+        let held = claim(store).await;
+        let known = async || store.out_since(held.run.id).await.unwrap();
+        assert_eq!(known().await, None);
+        store.park_in_outage(&held.lease, since, "It is down.", since).await.unwrap();
+        let lost = store.park_in_outage(&held.lease, since, "It is down.", since).await;
+        assert!(matches!(lost, Err(StoreError::LeaseLost)));
+        let again = claim(store).await;
+        assert_eq!(known().await, Some(since));
+        store.save_answer(&again.lease, &turn(1), None, &row(&again, 1), vec![]).await.unwrap();
+        assert_eq!(known().await, None);
+        for awaits in [Some(Awaits::MonthBudget), Some(Awaits::Server), None] {
+            let held = if awaits == Some(Awaits::MonthBudget) { again.lease } else { claim(store).await.lease };
+            store.park_in_outage(&held, since, "It is down.", since).await.unwrap();
+            let held = claim(store).await.lease;
+            assert_eq!(known().await, Some(since));
+            store.park_run(&held, since, Some("Something else."), awaits).await.unwrap();
+            assert_eq!(known().await, None, "{awaits:?}");
+        }
+        let held = claim(store).await;
+        store.park_in_outage(&held.lease, since, "It is down.", since).await.unwrap();
+        store.stop_feature(id).await.unwrap();
+        store.retry_feature(id, anna.id).await.unwrap();
+        assert_eq!(known().await, None);
+        // Nor is it what it was, when nobody could look for hours.
+        let held = claim(store).await;
+        store.park_in_outage(&held.lease, since, "It is down.", since).await.unwrap();
+        fresh.clock.leap(Duration::hours(2));
+        assert_eq!(known().await, None);
     }
 }

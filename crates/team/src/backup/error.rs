@@ -208,12 +208,7 @@ impl BackupError {
             // Of one that is not there itself nothing can be said.
             Self::Missing { name, .. } => (name != looked_at).then_some(looked_at),
             Self::Differs { .. } => Some(looked_at),
-            Self::Repository { source, .. } => match source {
-                GitError::Program(_) | GitError::File { .. } | GitError::TimedOut { .. } | GitError::Locked { .. } => {
-                    None
-                }
-                other => (!other.is_full()).then_some(looked_at),
-            },
+            Self::Repository { source, .. } => is_damage(source).then_some(looked_at),
             _ => None,
         }
     }
@@ -226,4 +221,18 @@ impl BackupError {
     pub(super) fn internal(what: &'static str) -> impl FnOnce(tokio::task::JoinError) -> Self {
         move |source| Self::Internal { what, source: Box::new(source) }
     }
+}
+
+/// Whether it is the repository that git failed at, rather than the machine: its programs, its time, its room.
+pub(super) fn is_damage(error: &GitError) -> bool {
+    let machine = matches!(
+        error,
+        GitError::Program(_)
+            | GitError::File { .. }
+            | GitError::TimedOut { .. }
+            | GitError::Locked { .. }
+            | GitError::NoMemory { .. }
+            | GitError::Starved { .. }
+    );
+    !machine && !error.is_full()
 }

@@ -12,7 +12,7 @@ use guildhall_types::{BackupId, Clock, DateTime};
 use tokio::sync::{Mutex, mpsc};
 
 use super::list::{Own, Tidied, listed, tidy_alone};
-use super::{BackupError, BackupKey, Made, Making, Manifest, Room, Shelf, Verified, verify};
+use super::{BackupError, BackupKey, DamagedRepository, Made, Making, Manifest, Room, Shelf, Verified, verify};
 use crate::vault::Vault;
 use crate::{Places, Team, TeamError, caught};
 
@@ -187,6 +187,9 @@ impl Backups {
             full_every: if full { 1 } else { rules.full_every },
             known_only: true,
         };
+        // Also before: what is not kept any longer may be what leaves the new one no room. Whatever is wrong with the place, the
+        // making says better.
+        let before = self.tidy().await.unwrap_or_default();
         let made = making.make().await?;
         let Manifest { name, kind, parent, .. } = &made.manifest;
         let bytes = i64::try_from(made.manifest.bytes()).unwrap_or(i64::MAX);
@@ -207,7 +210,7 @@ impl Backups {
             inner.store.note_backup_verified(name, Some(&problem)).await?;
         }
         // Only then: a new one that is not sound takes no other's place.
-        let gone = self.tidy().await;
+        let gone = self.tidy().await.map(|gone| before.into_iter().chain(gone).collect());
         Ok(BackedUp { made, verified, gone })
     }
 
@@ -401,6 +404,14 @@ fn tell(done: &Result<BackedUp, BackupError>) {
     }
     for project in &made.lost {
         tracing::error!(backup, project, "the repository of a project was not there, so that the backup lacks it");
+    }
+    for DamagedRepository { name: project, why, .. } in &made.damaged {
+        tracing::error!(
+            backup,
+            project,
+            why,
+            "the repository of a project could not be read, so that the backup lacks it"
+        );
     }
     if let Err(error) = gone {
         tracing::warn!(error = chain(error), "backups that are not kept any longer could not be deleted");

@@ -9,8 +9,9 @@ use guildhall_types::backup::{BackupKind, Finding};
 use guildhall_types::{Clock, ProjectId};
 use tokio::sync::mpsc;
 
+use super::error::is_damage;
 use super::list::{Own, Shelved, chain, name_of, shelved, sweep};
-use super::manifest::{FILE, FORMAT, Index, Manifest, Part, RepositoryPart};
+use super::manifest::{DamagedRepository, FILE, FORMAT, Index, Manifest, Part, RepositoryPart};
 use super::part::Parts;
 use super::shelf::Alone;
 use super::{BackupError, BackupKey, Shelf};
@@ -53,12 +54,15 @@ pub struct Made {
     pub without: Vec<String>,
     /// Projects whose repository should be there and is not.
     pub lost: Vec<String>,
+    /// Projects whose repository is there, and could not be read.
+    pub damaged: Vec<DamagedRepository>,
 }
 
 impl Made {
     /// What is wrong with it, if anything is.
     pub fn problem(&self) -> Option<String> {
-        let told: Vec<String> = self.lost.iter().map(|project| lost(project)).collect();
+        let damaged = self.damaged.iter().map(ToString::to_string);
+        let told: Vec<String> = self.lost.iter().map(|project| lost(project)).chain(damaged).collect();
         (!told.is_empty()).then(|| told.join("\n"))
     }
 }
@@ -99,7 +103,7 @@ impl Making<'_> {
             None => BTreeMap::new(),
         };
         let (mut repositories, mut packs) = (Vec::new(), Vec::new());
-        let (mut without, mut lost) = (Vec::new(), Vec::new());
+        let (mut without, mut lost, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
         for (project, title) in &named.projects {
             let repo = match Repo::open(&self.places.repository(*project)) {
                 Ok(repo) => repo,
@@ -111,18 +115,20 @@ impl Making<'_> {
                 }
                 Err(source) => return Err(BackupError::Repository { project: title.clone(), source }),
             };
-            let failed = |source| BackupError::Repository { project: title.clone(), source };
-            let mut standing = repo.standing().await.map_err(failed)?;
-            as_the_rows_know(&repo, *project, &named, &mut standing).await.map_err(failed)?;
-            let mut one = RepositoryPart::new(*project, title, standing);
-            let wanted = beside_refs(&one, named.commits.get(project));
-            let here: BTreeSet<String> = repo.having(&wanted).await.map_err(failed)?.into_iter().collect();
-            (one.also, one.lacking) = wanted.into_iter().partition(|id| here.contains(id));
-            let pack = repository(parts, &repo, &mut one, known.get(project).copied()).await?;
-            repositories.push(one);
-            packs.extend(pack);
+            match repository(parts, &repo, (*project, title), &named, known.get(project).copied()).await {
+                Ok((one, pack)) => {
+                    repositories.push(one);
+                    packs.extend(pack);
+                }
+                // What it stands for is lost already; everything else is not to be lost with it.
+                Err(BackupError::Repository { source, .. }) if is_damage(&source) => {
+                    let why = source.to_string();
+                    damaged.push(DamagedRepository { project: *project, name: title.clone(), why });
+                }
+                Err(error) => return Err(error),
+            }
         }
-        let index = Index { tables, repositories, keys: named.keys };
+        let index = Index { tables, repositories, keys: named.keys, damaged };
         let text = serde_json::to_vec(&index)
             .map_err(|error| BackupError::Internal { what: "the writing of the list", source: Box::new(error) })?;
         let (listed, ()) = parts.write("index.json.zst", true, move |out| out.write_all(&text)).await?;
@@ -145,9 +151,9 @@ impl Making<'_> {
         guildhall_types::boundary!("backup.manifest");
         alone.still().await?;
         self.shelf.put_last(&manifest.name, FILE, text).await?;
-        let Index { tables, repositories, keys } = index;
+        let Index { tables, repositories, keys, damaged } = index;
         let rows = tables.iter().map(|table| table.rows).sum();
-        Ok(Made { manifest, keys, rows, repositories: repositories.len(), without, lost })
+        Ok(Made { manifest, keys, rows, repositories: repositories.len(), without, lost, damaged })
     }
 
     /// Makes room for one of this name, or of this name with a number.
@@ -251,8 +257,27 @@ fn beside_refs(one: &RepositoryPart, commits: Option<&BTreeSet<String>>) -> Vec<
     commits.into_iter().flatten().filter(|id| !on_refs.contains(id)).cloned().collect()
 }
 
-/// Puts what is new in a repository there.
+/// Looks what a repository stands at, as the rows know it, and puts what is new in it there.
 async fn repository(
+    parts: Parts<'_>,
+    repo: &Repo,
+    (project, title): (ProjectId, &str),
+    named: &Named,
+    known: Option<&RepositoryPart>,
+) -> Result<(RepositoryPart, Option<Part>), BackupError> {
+    let failed = |source| BackupError::Repository { project: title.to_owned(), source };
+    let mut standing = repo.standing().await.map_err(failed)?;
+    as_the_rows_know(repo, project, named, &mut standing).await.map_err(failed)?;
+    let mut one = RepositoryPart::new(project, title, standing);
+    let wanted = beside_refs(&one, named.commits.get(&project));
+    let here: BTreeSet<String> = repo.having(&wanted).await.map_err(failed)?.into_iter().collect();
+    (one.also, one.lacking) = wanted.into_iter().partition(|id| here.contains(id));
+    let pack = pack(parts, repo, &mut one, known).await?;
+    Ok((one, pack))
+}
+
+/// Puts what is new in a repository there.
+async fn pack(
     parts: Parts<'_>,
     repo: &Repo,
     one: &mut RepositoryPart,
@@ -282,10 +307,12 @@ async fn repository(
     let file = format!("git-{}.pack", one.project);
     let (written, packed) = tokio::join!(parts.write(&file, false, fill), repo.pack_objects(&wanted, &known, out));
     let (part, empty) = written?;
+    if empty || packed.is_err() {
+        // Refs moved among what was known, or it is half a pack.
+        parts.shelf.drop_part(parts.backup, &part.file).await?;
+    }
     packed.map_err(failed)?;
     if empty {
-        // Refs moved among what was known.
-        parts.shelf.drop_part(parts.backup, &part.file).await?;
         return Ok(None);
     }
     one.pack = Some(part.file.clone());

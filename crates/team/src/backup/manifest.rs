@@ -80,6 +80,31 @@ pub struct Index {
     pub repositories: Vec<RepositoryPart>,
     /// How many secrets are sealed under which key-encryption key.
     pub keys: BTreeMap<String, i64>,
+    /// The repositories that are not in it, because git could not read them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<DamagedRepository>,
+}
+
+/// A repository that a backup could not take up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DamagedRepository {
+    /// Of which project.
+    pub project: ProjectId,
+    /// The project's name.
+    pub name: String,
+    /// What git said.
+    pub why: String,
+}
+
+impl std::fmt::Display for DamagedRepository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, why, .. } = self;
+        write!(
+            f,
+            "the repository of the project {name} could not be read when it was made, so that it is not in it ({why}): put it back from an earlier backup, or from a clone"
+        )
+    }
 }
 
 /// What a backup holds of a repository.

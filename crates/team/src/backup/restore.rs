@@ -25,6 +25,12 @@ use crate::vault::{Vault, VaultError};
 
 /// The file in the data folder that says that a restore is under way, or was cut off.
 pub const UNFINISHED: &str = "restore.unfinished";
+/// The folder among the repositories in which they are until all of them are there.
+const RESTORING: &str = ".restoring";
+/// What an earlier version called it, beside them.
+const FORMER: &str = "restoring";
+/// What a disk of its own has at its root.
+const OF_THE_DISK: &str = "lost+found";
 /// Secrets that are read at once.
 const AT_ONCE: i64 = 200;
 
@@ -132,7 +138,11 @@ impl Restoring<'_> {
         if manifest.schema != known {
             self.store.reindex_knowledge().await?;
         }
-        let held = |project: &ProjectId| index.repositories.iter().any(|one| one.project == *project);
+        problems.extend(index.damaged.iter().map(ToString::to_string));
+        let held = |project: &ProjectId| {
+            let damaged = index.damaged.iter().map(|one| one.project);
+            index.repositories.iter().map(|one| one.project).chain(damaged).any(|one| one == *project)
+        };
         let lacking = named.ready.iter().filter(|project| !held(project)).filter_map(|of| named.projects.get(of));
         problems.extend(lacking.map(|project| lost(project)));
         problems.extend(self.lacking_commits(&index, &named).await?);
@@ -176,9 +186,9 @@ impl Restoring<'_> {
         self.data.join(UNFINISHED)
     }
 
-    /// Where repositories are until all of them are there.
+    /// Where repositories are until all of them are there: on their own disk, which may be another than that of the data folder.
     fn beside(&self) -> PathBuf {
-        self.places.repositories.with_extension("restoring")
+        self.places.repositories.join(RESTORING)
     }
 
     /// Whether everything of this backup is here already, put there by a restore that was cut off after that.
@@ -212,8 +222,7 @@ impl Restoring<'_> {
             let again = unfinished.exists();
             for (what, folder, ours) in [("repositories", repositories, again), ("worktrees of runs", worktrees, false)]
             {
-                let first = std::fs::read_dir(&folder).ok().and_then(|mut entries| entries.next());
-                if first.is_some() && !ours {
+                if !ours && !content(&folder).unwrap_or_default().is_empty() {
                     let what = format!("there are {what} in {}", folder.display());
                     return Err(BackupError::InTheWay { what });
                 }
@@ -226,6 +235,7 @@ impl Restoring<'_> {
     /// Says that a restore is under way, and takes away what a former one left.
     async fn begin(&self, name: &str) -> Result<(), BackupError> {
         let (unfinished, beside, place) = (self.unfinished(), self.beside(), self.places.repositories.clone());
+        let former = place.with_extension(FORMER);
         let text = format!("{name}\n");
         blocking(move || {
             let again = unfinished.exists();
@@ -233,13 +243,14 @@ impl Restoring<'_> {
                 .and_then(|()| std::fs::File::open(&unfinished)?.sync_all())
                 .map_err(BackupError::file(unfinished.display(), "written"));
             written?;
-            for folder in [Some(beside.clone()), again.then_some(place)].into_iter().flatten() {
-                match std::fs::remove_dir_all(&folder) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(BackupError::file(folder.display(), "removed")(error));
-                    }
-                    _ => {}
-                }
+            // The place itself stays: it may be where a disk is mounted, or lead there.
+            let mut left = if again { content(&place) } else { Ok(Vec::new()) };
+            if let Ok(left) = &mut left {
+                left.extend(Some(former).filter(|former| again && former.is_dir()));
+            }
+            for path in left.map_err(BackupError::file(place.display(), "read"))? {
+                let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+                removed.map_err(BackupError::file(path.display(), "removed"))?;
             }
             std::fs::create_dir_all(&beside).map_err(BackupError::file(beside.display(), "made"))
         })
@@ -271,13 +282,15 @@ impl Restoring<'_> {
             problems.extend(self.complaint(&repo, one).await?);
         }
         let place = self.places.repositories.clone();
+        // One after the other: where that is cut off, the next try takes all of them away, as there are no rows yet.
         blocking(move || {
             let failed = |error| BackupError::file(place.display(), "put in place")(error);
-            match std::fs::remove_dir(&place) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-                _ => {}
+            for path in content(&beside).map_err(failed)? {
+                let name = path.file_name().unwrap_or_default().to_owned();
+                std::fs::rename(&path, place.join(name)).map_err(failed)?;
+                guildhall_types::boundary!("restore.repository");
             }
-            std::fs::rename(&beside, &place).map_err(failed)
+            std::fs::remove_dir(&beside).map_err(failed)
         })
         .await?;
         Ok(problems)
@@ -440,4 +453,14 @@ impl Restoring<'_> {
         }
         Ok(states.into_values().collect())
     }
+}
+
+/// What lies in a folder, but for what its disk itself has there; nothing where there is none.
+fn content(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    Ok(paths?.into_iter().filter(|path| !path.ends_with(OF_THE_DISK)).collect())
 }

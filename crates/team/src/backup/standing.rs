@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use guildhall_store::StoreError;
 use guildhall_types::DateTime;
+use guildhall_types::alert::AlertKind;
 use guildhall_types::backup::{Backup, Rhythm};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -28,6 +29,9 @@ pub struct BackupsView {
     pub last_good_at: Option<DateTime>,
     /// Why that one, or one that it builds on, could not be restored into a scratch place yet, if that was tried.
     pub last_good_unchecked: Option<String>,
+    /// Whether that is longer ago than the alert's warning: the latest good one's beginning, or, where none is good, since when
+    /// they are to go there.
+    pub overdue: bool,
     /// The latest backups and tries, the latest first, 50 at most.
     pub items: Vec<Backup>,
     /// Those before them that are there and not sound, the latest first, 50 at most: where they go, if the operator
@@ -68,8 +72,8 @@ impl Team {
         self.backups.as_deref()
     }
 
-    /// From when on what happened is in no good backup where they are to go; in none that was looked at, where that is long ago. Nothing
-    /// where none is planned, or was ever tried there.
+    /// From when on what happened is in no good backup where they are to go; in none that was looked at, where that is long ago. Where
+    /// none is good, since they were to go there. Nothing where none is planned.
     ///
     /// # Errors
     /// When the database fails.
@@ -89,6 +93,9 @@ impl Team {
             Some(backups) => backups.next().await?.map(|next| next.max(self.clock.now())),
             None => None,
         };
+        let warning = self.thresholds().await?.of(AlertKind::BackupOld).warning;
+        let since = self.not_backed_up_since().await?;
+        let overdue = since.is_some_and(|since| (self.clock.now() - since).num_hours() >= warning);
         let destination = backups.map(|backups| backups.plan().shelf.to_string());
         let items = self.store.backups(SHOWN).await?;
         // Only then, so that one that is shown as done is not missed here.
@@ -102,6 +109,7 @@ impl Team {
             next_at,
             last_good_at: good.as_ref().map(|good| good.started_at),
             last_good_unchecked: good.and_then(|good| good.unchecked),
+            overdue,
             items,
             earlier_unsound,
         })

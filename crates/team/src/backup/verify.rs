@@ -1,6 +1,6 @@
 //! Looking whether a backup is one: by restoring it into a scratch place, whole.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirEntry, File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -92,8 +92,11 @@ pub async fn verify(
     scratch: &Path,
     room: Room,
 ) -> Result<Verified, BackupError> {
-    room.hold(&chain(shelf, name).await?.all, scratch).await?;
-    let (_alone, dir) = scratch_place(scratch).await?;
+    let chain = chain(shelf, name).await?.all;
+    // First of all what was left goes: it may be what takes the room.
+    let alone = alone(scratch).await?;
+    room.hold(&chain, scratch).await?;
+    let (_alone, dir) = scratch_place(scratch, alone).await?;
     let url = format!("sqlite://{}", dir.path().join("guildhall.db").display());
     let store = Store::open(&url, clock).await?;
     let places = Places::below(dir.path(), Vec::new());
@@ -109,8 +112,33 @@ pub async fn verify(
     Ok(Verified { restored, problems })
 }
 
-/// Makes a scratch place, and takes away those that were left by who was killed.
-async fn scratch_place(scratch: &Path) -> Result<(File, tempfile::TempDir), BackupError> {
+/// Takes away what was left in this folder by who was killed while looking at a backup. Returns whether there was anything.
+///
+/// # Errors
+/// When it cannot be taken away.
+pub async fn sweep_scratch(scratch: &Path) -> Result<bool, BackupError> {
+    let folder = scratch.to_owned();
+    let left = blocking(move || {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        Ok(entries.into_iter().any(|entry| is_scratch(&entry)))
+    });
+    if !left.await? {
+        return Ok(false);
+    }
+    match alone(scratch).await {
+        Ok(_) => Ok(true),
+        // It is in use.
+        Err(BackupError::Busy { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_scratch(entry: &DirEntry) -> bool {
+    entry.file_name().to_str().is_some_and(|name| name.starts_with(SCRATCH))
+}
+
+/// Keeps others from looking at backups in the same folder, and takes away the scratch places that were left by who was killed.
+async fn alone(scratch: &Path) -> Result<File, BackupError> {
     let scratch = scratch.to_owned();
     blocking(move || {
         let failed = |error| BackupError::file(scratch.display(), "written")(error);
@@ -122,12 +150,22 @@ async fn scratch_place(scratch: &Path) -> Result<(File, tempfile::TempDir), Back
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         for entry in std::fs::read_dir(&scratch).map_err(failed)?.flatten() {
-            if entry.file_name().to_str().is_some_and(|name| name.starts_with(SCRATCH)) {
+            if is_scratch(&entry) {
                 std::fs::remove_dir_all(entry.path()).map_err(failed)?;
             }
         }
+        Ok(lock)
+    })
+    .await
+}
+
+/// Makes a scratch place.
+async fn scratch_place(scratch: &Path, alone: File) -> Result<(File, tempfile::TempDir), BackupError> {
+    let scratch = scratch.to_owned();
+    blocking(move || {
+        let failed = |error| BackupError::file(scratch.display(), "written")(error);
         let dir = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(&scratch).map_err(failed)?;
-        Ok((lock, dir))
+        Ok((alone, dir))
     })
     .await
 }
@@ -156,6 +194,24 @@ mod tests {
             index: part(1),
             packs: packs.iter().map(|bytes| part(*bytes)).collect(),
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_look_left_goes_and_what_is_in_use_stays() {
+        let scratch = tempfile::tempdir().unwrap();
+        let left = scratch.path().join(".verify-abc/repositories");
+        std::fs::create_dir_all(&left).unwrap();
+        let used = alone_at(scratch.path());
+        assert!(!sweep_scratch(scratch.path()).await.unwrap() && left.exists());
+        drop(used);
+        assert!(sweep_scratch(scratch.path()).await.unwrap() && !left.exists());
+        assert!(!sweep_scratch(scratch.path()).await.unwrap(), "there is nothing any more");
+    }
+
+    fn alone_at(scratch: &Path) -> File {
+        let lock = File::create(scratch.join(LOCK)).unwrap();
+        lock.try_lock().unwrap();
+        lock
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! What steps do outside of agents: cards that are made, changes that are read.
 
 use guildhall_git::{Diff, DiffLimits, LineKind};
-use guildhall_store::{ExecutionRecord, NewFeature};
+use guildhall_store::{CardToMake, ExecutionRecord, NewFeature};
 use guildhall_types::feature::{PlanningMode, ThinkingLevel};
 use guildhall_types::system::{Execution, OUTPUT, PlannedCard, template};
 use guildhall_types::{FeatureId, MemberId, ProjectId};
@@ -19,7 +19,11 @@ impl Team {
         cards: Vec<PlannedCard>,
     ) -> Result<(), TeamError> {
         let Execution { id, revision, project_id, member_id, .. } = record.execution;
-        let cards = cards.into_iter().map(|card| new_card(project_id, member_id, card)).collect();
+        let cards = cards.into_iter().map(|card| {
+            let after = card.after.iter().filter_map(|place| usize::try_from(place - 1).ok()).collect();
+            CardToMake { card: new_card(project_id, member_id, card), after }
+        });
+        let cards = cards.collect();
         self.store.make_cards(id, revision, key, cards).await?;
         Ok(())
     }

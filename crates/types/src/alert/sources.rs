@@ -62,8 +62,8 @@ impl Certificate {
 pub struct Beside {
     /// For how long what carries hints between servers has been lost; nothing, and so no loss, where there is none to lose.
     pub bus_lost: Option<Duration>,
-    /// When the latest good backup was made where they are to go, or the first tried where none is good; nothing where
-    /// none is planned or was ever tried.
+    /// When the latest good backup was made where they are to go, or, where none is good, when they first were to go there;
+    /// nothing where none is planned.
     pub last_backup: Option<DateTime>,
     /// Since when mails come no further; when they do, this moment. Nothing where none are sent.
     pub mail_stuck: Option<DateTime>,
@@ -165,6 +165,7 @@ mod tests {
             queue_depth: None,
             provider_failures: 0,
             database_millis: None,
+            database_trouble: None,
         }
     }
 

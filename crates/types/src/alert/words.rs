@@ -121,7 +121,7 @@ impl AlertKind {
                 "{about} has not reached the bus for {figure} (threshold: {limit}). Work goes on, and pages hear of it later. Look whether Redis runs and can be reached."
             ),
             Self::BackupOld => format!(
-                "The latest good backup, or the latest that was restored to look at it, is {figure} old (threshold: {limit}). The page Backups says why later ones failed, are not sound, or could not be looked at."
+                "For {figure} there was no good backup, or none that was restored to look at it (threshold: {limit}). The page Backups says why those since failed, are not sound, or could not be looked at; where none was tried, look at what is to make them."
             ),
             Self::CleanUpStuck => format!(
                 "The clean-up of {about} has not come through for {figure} (threshold: {limit}). The server's log says why."
@@ -144,7 +144,7 @@ impl AlertKind {
                 ),
             },
             Self::SandboxUnusable => format!(
-                "{about} cannot keep agents' commands apart from itself, so no agent starts there. Run `guildhall doctor` on it."
+                "{about} cannot keep agents' commands apart from itself, so no agent starts there; its work waits. Run `guildhall doctor` on it."
             ),
         }
     }
@@ -160,6 +160,9 @@ impl Strain {
             Self::Disk => {
                 "The server's disk is nearly full, so no new work begins. It goes on by itself when there is room; this costs no attempt."
             }
+            Self::Sandbox => {
+                "The server cannot keep agents' commands apart from itself, so no new work begins. It goes on by itself when whoever runs it has mended that; this costs no attempt."
+            }
         }
     }
 
@@ -171,6 +174,9 @@ impl Strain {
             }
             Self::Disk => {
                 "The server's disk is nearly full, so the run waits. It goes on by itself when there is room; this costs no attempt."
+            }
+            Self::Sandbox => {
+                "The server cannot keep agents' commands apart from itself, so the run waits. It goes on by itself when whoever runs it has mended that; this costs no attempt."
             }
         }
     }

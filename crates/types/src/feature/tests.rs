@@ -7,6 +7,7 @@ fn the_table_of_moves() {
     use Move as M;
     let legal: &[(S, M, S)] = &[
         (S::Backlog, M::Start, S::Queued),
+        (S::Backlog, M::Record, S::Completed),
         (S::Queued, M::FollowUp, S::Queued),
         (S::Queued, M::Claim, S::InProgress),
         (S::Queued, M::Fail, S::Failed),
@@ -87,7 +88,8 @@ fn every_status_but_completed_can_reach_completed() {
         let mut reached = vec![start];
         let mut next = 0;
         while next < reached.len() {
-            for &what in Move::ALL {
+            // By work done here, not by writing down what was done elsewhere.
+            for &what in Move::ALL.iter().filter(|what| **what != Move::Record) {
                 if let Ok(to) = reached[next].after(what)
                     && !reached.contains(&to)
                 {

@@ -30,6 +30,8 @@ const MARKED: &[(&str, usize, &str)] = &[
     ("glpat-", 16, "a token of GitLab"),
     ("gldt-", 16, "a token of GitLab"),
     ("guild_", 20, "a token of Guildhall"),
+    ("guildmcp_", 20, "a token of Guildhall"),
+    ("guildmcr_", 20, "a token of Guildhall"),
     ("xoxb-", 10, "a token of Slack"),
     ("xoxp-", 10, "a token of Slack"),
     ("xoxa-", 10, "a token of Slack"),

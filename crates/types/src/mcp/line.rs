@@ -27,8 +27,8 @@ pub struct McpToolLine {
 pub struct McpServerLine {
     /// The server's id.
     pub id: McpServerId,
-    /// Its project.
-    pub project_id: ProjectId,
+    /// Its project; nothing where it is the whole team's.
+    pub project_id: Option<ProjectId>,
     /// What it is called.
     pub name: String,
     /// How it is reached.

@@ -3,6 +3,7 @@
 //! The state alone says what is under way ([`outstanding`]). So whoever died between writing a state down and doing what it
 //! asks for begins again there, and does nothing twice that is known by its place and its try.
 
+mod bounds;
 mod walk;
 mod within;
 

@@ -322,6 +322,48 @@ fn cards_are_made_of_what_was_settled_when_the_step_began() {
 }
 
 #[test]
+fn cards_come_after_those_before_them_alone() {
+    let card = |after: Value| json!({ "description": "Do it.", "after": after });
+    let made = cards_of(&json!([card(json!([])), card(json!([1])), card(json!([2, 1, 2]))])).unwrap();
+    assert_eq!(made.iter().map(|card| card.after.clone()).collect::<Vec<_>>(), [vec![], vec![1], vec![1, 2]]);
+    assert_eq!(cards_of(&json!([{ "description": "Do it." }])).unwrap()[0].after, [0_i64; 0]);
+    // Itself, a later one, and nothing at all.
+    for after in [2, 3, 9, 0, -1] {
+        let why = cards_of(&json!([card(json!([])), card(json!([after])), card(json!([]))])).unwrap_err();
+        assert!(
+            why.contains(&format!("Card 2 is to come after card {after}, which does not stand before it")),
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn what_is_too_long_keeps_its_shape() {
+    let mut first = agent("first");
+    first.output_format = Some(OutputFormat::Json);
+    first.output_variable = Some("found".to_owned());
+    let mut second = agent("second");
+    second.input_template = Some("{{found.verdict}}, {{found.cards.1.title}}".to_owned());
+    let of = system(vec![first, second]);
+    let (before, _) = begun(&of);
+    let long = "x".repeat(OUTPUT);
+    let cards = json!([{ "title": "One", "description": long }, { "title": "Two", "description": "Short." }]);
+    let said = json!({ "verdict": "proved", "cards": cards, "report": "y".repeat(20_000) }).to_string();
+    let (state, _) = advance(&of, &before, noon(), &[ended("first", 1, Ok(&said))]);
+    assert_eq!(state.step("second").and_then(|step| step.input.as_deref()), Some("proved, Two"));
+    let kept = &state.variables["found"];
+    assert_eq!(kept["report"].as_str().map(str::len), Some(20_000), "what is not among the longest stays whole");
+    let cut = kept["cards"][0]["description"].as_str().unwrap();
+    assert!(cut.len() > 35_000 && cut.contains("characters were cut here]"), "{}", cut.len());
+    assert!(serde_json::to_string_pretty(kept).unwrap().chars().count() <= OUTPUT);
+    // Texts are not what makes it long.
+    let said = json!({ "list": vec![1; OUTPUT] }).to_string();
+    let (state, _) = advance(&of, &before, noon(), &[ended("first", 1, Ok(&said))]);
+    assert_eq!(state.status, ExecutionStatus::Failed);
+    assert!(state.error.as_deref().unwrap_or_default().contains("at most 60000 are kept"), "{:?}", state.error);
+}
+
+#[test]
 fn what_is_put_into_a_template_is_never_read_as_one() {
     let variables = BTreeMap::from([
         ("a".to_owned(), json!("{{b}}")),

@@ -45,7 +45,8 @@ pub enum Transform {
     },
     /// Puts cards into the backlog of the project. Only what a person approved may become cards.
     CreateCards {
-        /// The path of a list of objects with `title`, `description` and perhaps `priority` and `category`.
+        /// The path of a list of objects with `title`, `description` and perhaps `priority`, `category` and `after`: the places
+        /// in the list, from 1, of cards before it that it depends on.
         from: String,
     },
 }
@@ -81,6 +82,9 @@ pub struct PlannedCard {
     /// A free label.
     #[serde(default)]
     pub category: String,
+    /// The places in the list, from 1, of the cards that must be done first. Only of those before it, so that there are no circles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<i64>,
 }
 
 const fn second() -> i64 {
@@ -166,11 +170,23 @@ pub fn cards_of(value: &Value) -> Result<Vec<PlannedCard>, String> {
     match cards.len() {
         0 => Err("The list of cards is empty.".to_owned()),
         count if count > CARDS => Err(format!("{count} cards are too many at once; {CARDS} at most.")),
-        _ => match cards.iter().position(|card| card.description.trim().is_empty()) {
-            Some(place) => Err(format!("Card {} says nothing of what to build.", place + 1)),
-            None => {
-                Ok(cards.into_iter().map(|card| PlannedCard { priority: card.priority.clamp(1, 3), ..card }).collect())
-            }
-        },
+        _ => (1_i64..).zip(cards).map(|(place, card)| settled(place, card)).collect(),
     }
+}
+
+/// A card as it is made, at its place in the list.
+fn settled(place: i64, mut card: PlannedCard) -> Result<PlannedCard, String> {
+    if card.description.trim().is_empty() {
+        return Err(format!("Card {place} says nothing of what to build."));
+    }
+    if let Some(other) = card.after.iter().find(|other| !(1..place).contains(*other)) {
+        return Err(format!(
+            "Card {place} is to come after card {other}, which does not stand before it in the list: cards come after earlier \
+             ones alone, which are counted from 1."
+        ));
+    }
+    card.after.sort_unstable();
+    card.after.dedup();
+    card.priority = card.priority.clamp(1, 3);
+    Ok(card)
 }

@@ -1,7 +1,7 @@
 import { AlertDialog } from "@base-ui/react/alert-dialog";
 import { Dialog as Base } from "@base-ui/react/dialog";
 import { X } from "lucide-react";
-import { type ReactNode, useCallback, useState } from "react";
+import { type ReactNode, useCallback, useRef, useState } from "react";
 import { cn } from "@/lib/cn";
 import { AroundForm, type Holder, without } from "@/lib/unsaved";
 import { t } from "@/strings";
@@ -121,19 +121,26 @@ export function Confirm({
 }) {
   const [busy, setBusy] = useState(false);
   const finalFocus = useFinalFocus(open, focusWhenGone);
+  // What was confirmed before it was closed closes no later window.
+  const closed = useRef(0);
+  const change = (next: boolean) => {
+    closed.current += 1;
+    setBusy(false);
+    onOpenChange(next);
+  };
   const go = async () => {
+    const now = closed.current;
     setBusy(true);
     try {
       await onConfirm();
-      onOpenChange(false);
+      if (now === closed.current) change(false);
     } catch {
       // Whoever did it has said why.
-    } finally {
-      setBusy(false);
+      if (now === closed.current) setBusy(false);
     }
   };
   return (
-    <AlertDialog.Root open={open} onOpenChange={(next) => onOpenChange(next)}>
+    <AlertDialog.Root open={open} onOpenChange={(next) => change(next)}>
       <AlertDialog.Portal>
         <AlertDialog.Backdrop className={backdrop} />
         <AlertDialog.Viewport className="fixed inset-0 z-50 flex items-center justify-center p-4">

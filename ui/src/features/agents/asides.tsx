@@ -1,19 +1,16 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Bot, CircleStop, MessagesSquare, Workflow } from "lucide-react";
 import { useState } from "react";
-import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { useMay, useMembers } from "@/api/queries";
 import type { LiveRun } from "@/api/types";
 import { Avatar } from "@/components/ui/avatar";
 import { Button } from "@/components/ui/button";
-import { Confirm } from "@/components/ui/dialog";
-import { toast } from "@/components/ui/toast";
 import { Tooltip } from "@/components/ui/tooltip";
 import { useFeatureAction } from "@/features/actions";
 import { sayingOf } from "@/features/feature/live/tools";
-import { systemsApi } from "@/features/systems/api";
+import { EndExecution } from "@/features/systems/end-execution";
 import { exactMoney, money } from "@/lib/format";
 import { Elapsed } from "@/lib/time";
 import { useDoing } from "@/live/doing";
@@ -127,10 +124,6 @@ export function StopAside({ run }: { run: LiveRun }) {
   const mayRun = useMay("run");
   const stop = useFeatureAction("stop");
   const [asked, setAsked] = useState(false);
-  const cancel = useMutation({
-    mutationFn: systemsApi.cancel,
-    onError: (cause) => toast.error(undefined, asApiError(cause)),
-  });
   if (!mayRun) return null;
   const settled = () => void client.invalidateQueries({ queryKey: keys.atWork });
   const { executionId } = run;
@@ -151,20 +144,7 @@ export function StopAside({ run }: { run: LiveRun }) {
         </Button>
       </Tooltip>
       {executionId !== null && (
-        <Confirm
-          open={asked}
-          onOpenChange={setAsked}
-          title={words.stopStep.ask}
-          confirm={words.stopStep.confirm}
-          danger
-          onConfirm={async () => {
-            await cancel.mutateAsync(executionId);
-            settled();
-            toast.done(words.stopStep.done);
-          }}
-        >
-          {words.stopStep.what}
-        </Confirm>
+        <EndExecution executionId={executionId} open={asked} onOpenChange={setAsked} />
       )}
     </>
   );

@@ -4,8 +4,8 @@ import { TriangleAlert } from "lucide-react";
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { queries, useMay } from "@/api/queries";
 import { cn } from "@/lib/cn";
+import { kind, banner as words } from "./banner-strings";
 import { isSilent } from "./silent";
-import { kind, words } from "./strings";
 
 /** Says above every view what is critical to those who can do something about it, and to everybody that no work begins. */
 export default function AlertBanner() {

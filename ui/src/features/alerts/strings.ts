@@ -1,22 +1,7 @@
 import type { AlertKind, AlertLevel, Thresholds } from "@/api/types";
+import { banner } from "./banner-strings";
 
-/** What an alert is about. */
-export const kind: Record<AlertKind, string> = {
-  memory: "Memory",
-  disk: "Disk",
-  "disk-files": "Files on the disk",
-  "log-disk": "Disk of the log",
-  "active-agents": "Agents at work",
-  "api-failures": "Calls to providers",
-  "database-slow": "Database",
-  "bus-lost": "Link between servers",
-  "backup-old": "Backup",
-  "clean-up-stuck": "Clean-up",
-  "mail-stuck": "Mail",
-  "certificate-ends": "Certificate",
-  "key-refused": "Provider key",
-  "sandbox-unusable": "Sandbox",
-};
+export { kind } from "./banner-strings";
 
 export const level: Record<AlertLevel, string> = { warning: "Warning", critical: "Critical" };
 
@@ -64,7 +49,7 @@ export const thresholds: Record<keyof Thresholds, { label: string; help: string 
 };
 
 export const words = {
-  title: "Alerts",
+  ...banner,
   lead: "What needs somebody who runs this server, what was, and from which figure on it is told.",
   forbiddenTitle: "For admins",
   forbidden: "Alerts are for those who run the team.",
@@ -76,7 +61,6 @@ export const words = {
   noHistory: "Nothing was ever raised",
   noHistoryHelp: "What was open and is over is kept here for a year.",
   more: "Show older ones",
-  of: (what: string, about: string) => (about === "" ? what : `${what} of ${about}`),
   since: "Since",
   now: "Now",
   worst: "At worst",
@@ -103,8 +87,4 @@ export const words = {
   critical: "Critical",
   number: "A whole number.",
   saved: "Thresholds saved",
-  look: "Alerts",
-  whole: "More",
-  less: "Less",
-  alsoOpen: (count: number) => (count === 1 ? "And one more." : `And ${count} more.`),
 } as const;

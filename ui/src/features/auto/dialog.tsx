@@ -14,6 +14,7 @@ import { Select } from "@/components/ui/select";
 import { Switch } from "@/components/ui/switch";
 import { TimeInput } from "@/components/ui/time-input";
 import { toast } from "@/components/ui/toast";
+import { Unsaved } from "@/components/unsaved";
 import { cn } from "@/lib/cn";
 import { timeZones } from "@/lib/format";
 import { Failures } from "./failures";
@@ -51,6 +52,8 @@ export default function AutoModeDialog({ order, onClose }: { order: AutoMode; on
   const window = hours
     ? { days: DAYS.filter((day) => days.includes(day)), from, until, timeZone: zone }
     : null;
+  const chosen = JSON.stringify([atOnce, window, atClose]);
+  const [before] = useState(chosen);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     set.mutate({ action: "start", maxConcurrent: atOnce, window, atClose });
@@ -80,6 +83,7 @@ export default function AutoModeDialog({ order, onClose }: { order: AutoMode; on
       }
     >
       <form id={form} onSubmit={submit} className="flex flex-col gap-5 px-5 pt-1 pb-5">
+        <Unsaved dirty={chosen !== before && !set.isSuccess} />
         <Standing order={order} onClose={onClose} />
         <Field label={auto.atOnce} help={auto.atOnceHelp(order.limit)} error={error?.field("maxConcurrent")}>
           <Select

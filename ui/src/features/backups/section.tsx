@@ -15,7 +15,11 @@ export function BackupsSection() {
   return (
     <Section id="backups" title={words.title} lead={words.short}>
       <div className="flex flex-wrap items-center gap-3">
-        {how && <Badge tone={how === "good" ? "green" : how === "bad" ? "red" : "amber"}>{words[how]}</Badge>}
+        {how && (
+          <Badge tone={how === "good" ? "green" : how === "bad" || how === "old" ? "red" : "amber"}>
+            {words[how]}
+          </Badge>
+        )}
         {view?.lastGoodAt && (
           <span className="text-muted text-sm">
             <Time at={view.lastGoodAt} />

@@ -27,8 +27,9 @@ const view = (items: Backup[], destination: string | null = "/backups"): Backups
   destination,
   sealed: false,
   nextAt: null,
-  lastGoodAt: null,
+  lastGoodAt: items.find((one) => one.status === "done" && !one.verifyProblem)?.startedAt ?? null,
   lastGoodUnchecked: null,
+  overdue: false,
   items,
   earlierUnsound: [],
 });
@@ -46,6 +47,17 @@ test("what ended last says how backups stand, and one under way says nothing yet
   expect(standing({ ...view([one({ status: "failed" })]), lastGoodUnchecked: "no room" })).toBe("bad");
   expect(underWay(view([one({}), one({ status: "running" })]))).toBe(true);
   expect(underWay(view([one({})]))).toBe(false);
+});
+
+test("what went elsewhere is no backup of where they go now, and an old one is none of late", () => {
+  const elsewhere = [one({ destination: "s3://former" })];
+  expect(standing({ ...view(elsewhere), lastGoodAt: null })).toBe("none");
+  expect(standing({ ...view(elsewhere), lastGoodAt: null, overdue: true })).toBe("old");
+  expect(standing(view([one({ destination: "s3://former", status: "failed" }), one({})]))).toBe("good");
+  expect(standing({ ...view([one({})]), overdue: true })).toBe("old");
+  expect(standing({ ...view([]), overdue: true })).toBe("old");
+  // Another team's, at the same place, as after a restore.
+  expect(standing({ ...view([one({})]), lastGoodAt: null })).toBe("none");
 });
 
 test("what is wrong with one is its own, or of what it builds on", () => {

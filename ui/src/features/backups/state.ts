@@ -2,7 +2,7 @@ import type { Backup, BackupsView } from "@/api/types";
 import { words } from "./strings";
 
 /** How backups stand, in a word. */
-export type Standing = "off" | "none" | "good" | "unchecked" | "bad";
+export type Standing = "off" | "none" | "good" | "unchecked" | "old" | "bad";
 
 /** What is wrong with one, or with what it builds on. */
 export function problemOf(one: Backup): string | null {
@@ -10,11 +10,17 @@ export function problemOf(one: Backup): string | null {
   return one.unsoundBelow ? words.unsoundBelow(one.unsoundBelow) : null;
 }
 
-/** The one word that matters: whether what was last made, or was to be made, is there and sound as far as anybody knows. */
+/**
+ * The one word that matters: whether what was last made, or was to be made, where they go now, is there, sound as far as anybody
+ * knows, and not too old. What lies elsewhere, or is another team's, is no backup of this one.
+ */
 export function standing(view: BackupsView): Standing {
-  const ended = view.items.find((one) => one.status !== "running");
-  if (ended === undefined) return view.destination ? "none" : "off";
-  if (ended.status === "failed" || problemOf(ended)) return "bad";
+  const here = view.items.filter((one) => view.destination === null || one.destination === view.destination);
+  const ended = here.find((one) => one.status !== "running");
+  if (view.destination === null && ended === undefined) return "off";
+  if (ended && (ended.status === "failed" || problemOf(ended))) return "bad";
+  if (view.overdue) return "old";
+  if (view.lastGoodAt === null) return "none";
   return view.lastGoodUnchecked ? "unchecked" : "good";
 }
 

@@ -15,6 +15,7 @@ export const words = {
   good: "There is a backup",
   unchecked: "The latest backup is not checked yet",
   uncheckedText: "Nobody knows yet whether it can be restored:",
+  old: "There is no backup of late",
   bad: "The latest backup is not there, or not sound",
   lastGood: "Latest good one",
   never: "None yet",

@@ -2,37 +2,58 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { Plus, SearchX, SquareKanban } from "lucide-react";
 import { lazy, Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { isLost } from "@/api/error";
 import { useBoard, useMay, useProject } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
 import { Empty, ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { openEditor } from "@/features/editor/store";
-import { loadFeature } from "@/features/feature-panel";
 import { plural } from "@/lib/format";
+import { lazyOrNothing } from "@/lib/lazy-or-nothing";
 import { useTitle } from "@/lib/title";
 import type { BoardSearch } from "@/router";
 import { BoardColumn, type ColumnHandle } from "./column";
 import { arrange, COLUMNS, type ColumnId } from "./columns";
 import { dragging } from "./dragging";
-import { filterCards, filterOf, isFiltered } from "./filter";
-import { drop } from "./moves";
-import { SidePanel } from "./side-panel";
+import { EVERYTHING, filterCards, filterOf, isFiltered, saidWithin } from "./filter";
+import type { SaidState } from "./said";
+import { clear, select } from "./selection";
 import { BoardContext, createBoardStore } from "./state";
 import { BoardToolbar } from "./toolbar";
-import { focusCard, showCard, useBoardKeys } from "./use-board-keys";
+import { focusCard, focusInGraph, loadMoves, showCard, useBoardKeys, withMoves } from "./use-board-keys";
 
 const SandboxBanner = lazy(() => import("@/features/sandbox/banner"));
 const AutoModeBanner = lazy(() => import("@/features/auto/banner"));
+const loadPanel = () => import("./side-panel");
 // Few boards need these at first.
+const SidePanel = lazy(
+  (): Promise<{ default: typeof NoPanel }> =>
+    loadPanel().then(
+      (module) => ({ default: module.SidePanel }),
+      () => ({ default: NoPanel }),
+    ),
+);
 const BulkBar = lazy(() => import("./bulk-bar").then((module) => ({ default: module.BulkBar })));
 const BoardDialogs = lazy(() => import("./dialogs").then((module) => ({ default: module.BoardDialogs })));
 const ProjectPreparing = lazy(() =>
   import("@/features/projects/preparing").then((module) => ({ default: module.ProjectPreparing })),
 );
+const Said = lazyOrNothing(() => import("./said"));
+const Dependencies = lazy(() => import("./graph/dependencies"));
 const Suggestions = lazy(() => import("./suggestions").then((module) => ({ default: module.Suggestions })));
 
+/** Where the panel's script cannot be fetched: the board beside it stands. */
+function NoPanel(_: { featureId: string; onClose: () => void }) {
+  return (
+    <aside aria-label="Feature" className="w-80 border-line border-l bg-canvas">
+      <ErrorState error={new TypeError()} onRetry={() => location.reload()} />
+    </aside>
+  );
+}
+
 const NO_CARDS: FeatureCard[] = [];
+const UNASKED: Pick<SaidState, "found" | "asking"> = { found: new Set(), asking: false };
 const IDLE_MS = 1_500;
 
 /** A project's board, with the open feature at its side. */
@@ -51,10 +72,15 @@ export function Board({ projectId }: { projectId: string }) {
 
   useTitle(project.data?.name);
   const openId = search.f ?? null;
+  const { view } = search;
   const all = board.data ?? NO_CARDS;
   const filter = useMemo(() => filterOf(search), [search]);
   const deferred = useDeferredValue(filter);
-  const shown = useMemo(() => filterCards(all, deferred), [all, deferred]);
+  const [said, setSaid] = useState(UNASKED);
+  const looks = deferred.text.trim() !== "";
+  const { found } = looks ? said : UNASKED;
+  const shown = useMemo(() => filterCards(all, deferred, found), [all, deferred, found]);
+  const within = useMemo(() => saidWithin(shown, deferred.text, found), [shown, deferred.text, found]);
   const arranged = useMemo(() => arrange(shown), [shown]);
   const byId = useMemo(() => new Map(all.map((card) => [card.id, card])), [all]);
   const [collapsed, collapse] = useCollapsed(arranged);
@@ -69,20 +95,19 @@ export function Board({ projectId }: { projectId: string }) {
       // From one open card to another is no step that one wants to go back through.
       const replace = openId !== null && id !== null;
       change(({ f: _, ...rest }) => (id === null ? rest : { ...rest, f: id }), replace);
-      if (id === null && openId !== null) focusCard({ arranged, handles }, openId);
+      if (id === null && openId !== null) {
+        if (view === undefined) focusCard({ arranged, handles }, openId);
+        else focusInGraph(openId);
+      }
     },
-    [change, openId, arranged],
+    [change, openId, arranged, view],
   );
   const onFilter = useCallback(
     (part: Partial<BoardSearch>) =>
       change((before) => {
-        const { q, category, priority, ...rest } = { ...before, ...part };
-        return {
-          ...rest,
-          ...(q ? { q } : {}),
-          ...(category ? { category } : {}),
-          ...(priority ? { priority } : {}),
-        };
+        // What is empty does not stand in the address.
+        const all = Object.entries({ ...before, ...part });
+        return Object.fromEntries(all.filter(([, value]) => value));
       }, true),
     [change],
   );
@@ -95,6 +120,7 @@ export function Board({ projectId }: { projectId: string }) {
     openId,
     open,
     mayBuild,
+    columns: view === undefined,
     focusFilter: () => setFiltering(true),
   });
   // In a narrow board the field is there once it is asked for.
@@ -141,21 +167,41 @@ export function Board({ projectId }: { projectId: string }) {
           if (moving === null || over === null) return;
           // Not what the last movement said: the pointer may have moved on since.
           const index = place(over, location.current.input.clientY, moving.card.id);
-          drop(client, store, moving.card, over, index, arranged.backlog, open);
+          withMoves(store, ({ drop }) =>
+            drop(client, store, moving.card, over, index, arranged.backlog, open),
+          );
         },
       }),
     );
   }, [client, store, byId, arranged, open]);
 
-  // Fetched while nothing else is: the first card that is opened finds it there.
+  // Fetched while nothing else is: the first card that is opened or moved finds it there.
   useEffect(() => {
-    const timer = setTimeout(() => void loadFeature().catch(() => {}), IDLE_MS);
+    const timer = setTimeout(() => {
+      const panel = loadPanel().then((module) => module.loadFeature());
+      void Promise.allSettled([panel, loadMoves()]);
+    }, IDLE_MS);
     return () => clearTimeout(timer);
   }, []);
 
+  // The keys and the bar of one view are of no use in another.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it is the change that counts
+  useEffect(() => store.set((state) => ({ ...clear(state), current: null })), [store, view]);
+
+  const selectCard = useCallback(
+    (id: string, extend?: boolean) => select(store, latest.current, id, extend),
+    [store],
+  );
+  // What is not shown any more is not selected either: nobody deletes what they do not see.
+  useEffect(() => {
+    const { selected } = store.get();
+    if (selected.size === 0) return;
+    const kept = shown.filter((card) => selected.has(card.id)).map((card) => card.id);
+    if (kept.length < selected.size) store.set((state) => ({ ...state, selected: new Set(kept) }));
+  }, [store, shown]);
   const context = useMemo(
-    () => ({ store, cards: byId, projectId, mayBuild, open }),
-    [store, byId, projectId, mayBuild, open],
+    () => ({ store, cards: byId, projectId, within, mayBuild, open, select: selectCard }),
+    [store, byId, projectId, within, mayBuild, open, selectCard],
   );
 
   const isSample = project.data?.source.kind === "sample";
@@ -166,14 +212,15 @@ export function Board({ projectId }: { projectId: string }) {
     </Suspense>
   );
   const asks = store.usePart(
-    (state) => state.selected.size > 0 || state.merging !== null || state.deleting.length > 0,
+    ({ selected, merging, merges, deleting }) =>
+      selected.size > 0 || merging !== null || merges.length > 0 || deleting.length > 0,
   );
   // Once there, they stay, so that they go with their motion.
   const [asked, setAsked] = useState(false);
   if (asks && !asked) setAsked(true);
 
   let body: React.ReactNode;
-  if (project.isError || board.isError) {
+  if (isLost(project) || isLost(board)) {
     body = (
       <ErrorState
         error={project.error ?? board.error}
@@ -207,17 +254,29 @@ export function Board({ projectId }: { projectId: string }) {
         A card says what to build. Write one, start it, and an agent works on it in a branch of its own.
       </Empty>
     );
+  } else if (shown.length === 0 && isFiltered(deferred) && said.asking) {
+    // The answer may bring some: what is being done stands above.
+    body = null;
   } else if (shown.length === 0 && isFiltered(deferred)) {
     body = (
       <Empty
         icon={<SearchX />}
         title="No card matches"
-        action={
-          <Button onClick={() => onFilter({ q: "", category: "", priority: 0 })}>Clear the filter</Button>
-        }
+        action={<Button onClick={() => onFilter(EVERYTHING)}>Clear the filter</Button>}
       >
         All {plural(all.length, "card")} of this board are hidden by the filter.
       </Empty>
+    );
+  } else if (view !== undefined) {
+    body = (
+      <Suspense fallback={<BoardSkeleton />}>
+        <Dependencies
+          cards={shown}
+          view={view}
+          openId={openId}
+          onView={(next) => change(({ view: _, ...rest }) => (next ? { ...rest, view: next } : rest), false)}
+        />
+      </Suspense>
     );
   } else {
     body = (
@@ -249,12 +308,14 @@ export function Board({ projectId }: { projectId: string }) {
             project={project.data}
             cards={all}
             shown={shown.length}
+            said={looks && <Said projectId={projectId} text={deferred.text} onSaid={setSaid} />}
             filter={filter}
             onFilter={onFilter}
             mayBuild={mayBuild}
             inputRef={filterInput}
             filtering={filtering}
             onFiltering={setFiltering}
+            view={view}
           />
           <Suspense>
             <SandboxBanner />
@@ -267,7 +328,7 @@ export function Board({ projectId }: { projectId: string }) {
           <div className="min-h-0 flex-1">{body}</div>
           <Suspense>{asked && <BulkBar />}</Suspense>
         </div>
-        {openId !== null && <SidePanel featureId={openId} onClose={() => open(null)} />}
+        <Suspense>{openId !== null && <SidePanel featureId={openId} onClose={() => open(null)} />}</Suspense>
       </main>
       <Suspense>
         {asked && <BoardDialogs defaultBranch={project.data?.defaultBranch ?? "the default branch"} />}

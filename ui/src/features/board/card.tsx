@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Check, CircleAlert, Link2, Moon, Play, RotateCcw } from "lucide-react";
+import { Check, CircleAlert, Link2, Moon, Play, RotateCcw, Search } from "lucide-react";
 import { lazy, memo, Suspense, useEffect, useRef } from "react";
 import { queries, useMe } from "@/api/queries";
 import type { FeatureCard, Told } from "@/api/types";
@@ -16,13 +16,17 @@ import { useRefused } from "@/features/refused";
 import { KeyLink } from "@/features/settings/keys/key-link";
 import { cn } from "@/lib/cn";
 import { exactMoney, money, sentence } from "@/lib/format";
+import { lazyOrNothing } from "@/lib/lazy-or-nothing";
 import { Elapsed, Time } from "@/lib/time";
 import * as words from "@/strings";
 import { CardMenu } from "./card-menu";
 import { dragging } from "./dragging";
-import { goneDependencies, openDependencies, toggle, useBoardContext } from "./state";
+import { clear } from "./selection";
+import { goneDependencies, openDependencies, useBoardContext } from "./state";
+import { board as s } from "./strings";
 
 const AgentName = lazy(() => import("@/features/library/agent-name"));
+const MemberName = lazyOrNothing(() => import("./member-name"));
 
 /** One card on the board. The title is the link that opens it; everything else on it lies above that link. */
 export const BoardCard = memo(function BoardCard({
@@ -35,12 +39,13 @@ export const BoardCard = memo(function BoardCard({
   /** The Tab key enters the column here. */
   entry: boolean;
 }) {
-  const { store, mayBuild, projectId } = useBoardContext();
+  const { store, mayBuild, projectId, within, select } = useBoardContext();
   const element = useRef<HTMLDivElement>(null);
   const current = store.usePart((state) => state.current === card.id);
   const selected = store.usePart((state) => state.selected.has(card.id));
   const selecting = store.usePart((state) => state.selected.size > 0);
   const lifted = store.usePart((state) => state.moving?.card.id === card.id);
+  const me = useMe().data?.id;
 
   useEffect(() => {
     const dragged = element.current;
@@ -80,8 +85,18 @@ export const BoardCard = memo(function BoardCard({
               className="absolute inset-0 cursor-default opacity-0 pointer-coarse:-inset-2"
               aria-label={`Select #${card.number} ${card.title}`}
               checked={selected}
-              tabIndex={current || selecting ? 0 : -1}
-              onChange={() => store.set((state) => ({ ...state, selected: toggle(state.selected, card.id) }))}
+              tabIndex={current ? 0 : -1}
+              onFocus={() => {
+                if (store.get().current !== card.id) store.set((state) => ({ ...state, current: card.id }));
+              }}
+              onKeyDown={(event) => {
+                if (event.key !== "Escape") return;
+                event.preventDefault();
+                store.set(clear);
+              }}
+              onChange={({ nativeEvent }) =>
+                select(card.id, nativeEvent instanceof MouseEvent && nativeEvent.shiftKey)
+              }
             />
             {selected && <Check aria-hidden className="size-3" strokeWidth={3} />}
           </label>
@@ -92,6 +107,11 @@ export const BoardCard = memo(function BoardCard({
         {card.agentId && (
           <Suspense fallback={null}>
             <AgentName id={card.agentId} />
+          </Suspense>
+        )}
+        {me !== undefined && (card.startedBy ?? card.createdBy) !== me && (
+          <Suspense fallback={null}>
+            <MemberName card={card} />
           </Suspense>
         )}
         <span className="ml-auto flex shrink-0 items-center">
@@ -119,6 +139,11 @@ export const BoardCard = memo(function BoardCard({
         </Link>
       </h3>
       <div id={`${card.id}-facts`}>
+        {within.has(card.id) && (
+          <p className="mt-1 flex items-center gap-1.5 text-accent-text text-xs">
+            <Search aria-hidden className="size-3.5 shrink-0" /> {s.within}
+          </p>
+        )}
         <Facts card={card} />
       </div>
     </div>

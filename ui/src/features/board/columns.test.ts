@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { FeatureStatus } from "@/api/types";
 import { card } from "@/test/samples";
-import { arrange, COLUMNS, columnOf, moveTo, positionsFor } from "./columns";
-import { filterCards } from "./filter";
+import { arrange, COLUMNS, columnOf, moveTo } from "./columns";
+import { choicesOf, filterCards, filterOf, saidWithin, USUAL } from "./filter";
+import { positionsFor } from "./moves";
 
 const ids = (cards: { id: string }[]) => cards.map((entry) => entry.id).join(" ");
 
@@ -104,7 +105,7 @@ describe("filterCards", () => {
     card({ id: "a", number: 12, title: "Rate limit the endpoints", category: "api", priority: 1 }),
     card({ id: "b", number: 2, title: "Document the limits", category: "docs", priority: 3 }),
   ];
-  const none = { text: "", category: null, priority: null };
+  const none = { text: "", category: null, priority: null, member: null, agent: null };
 
   it("finds by all words, by number, category and priority", () => {
     expect(ids(filterCards(cards, { ...none, text: "limit api" }))).toBe("a");
@@ -112,5 +113,47 @@ describe("filterCards", () => {
     expect(ids(filterCards(cards, { ...none, category: "docs" }))).toBe("b");
     expect(ids(filterCards(cards, { ...none, priority: 1, text: "LIMIT" }))).toBe("a");
     expect(filterCards(cards, none)).toBe(cards);
+  });
+
+  it("finds a member's cards, whether written or started, and an agent's", () => {
+    const all = [
+      card({ id: "written", createdBy: "anna", agentId: null }),
+      card({ id: "started", createdBy: "ben", startedBy: "anna", agentId: "tester" }),
+      card({ id: "other", createdBy: "ben", agentId: null }),
+    ];
+    expect(ids(filterCards(all, { ...none, member: "anna" }))).toBe("written started");
+    expect(ids(filterCards(all, { ...none, member: "ben" }))).toBe("started other");
+    expect(ids(filterCards(all, { ...none, agent: "tester" }))).toBe("started");
+    expect(ids(filterCards(all, { ...none, agent: USUAL, member: "ben" }))).toBe("other");
+  });
+
+  it("asks whose only where there is a choice", () => {
+    const one = [card({ id: "x", createdBy: "anna" }), card({ id: "y", createdBy: "anna" })];
+    expect(choicesOf([])).toEqual({ members: false, agents: false });
+    expect(choicesOf(one)).toEqual({ members: false, agents: false });
+    expect(choicesOf([...one, card({ id: "x", createdBy: "ben", agentId: "tester" })])).toEqual({
+      members: true,
+      agents: true,
+    });
+  });
+});
+
+describe("cards that the server found by their descriptions", () => {
+  const cards = [
+    card({ id: "a", title: "Log in" }),
+    card({ id: "b", title: "Passwords", category: "api" }),
+    card({ id: "c", title: "Other", category: "docs" }),
+  ];
+  const said = new Set(["a", "b"]);
+
+  it("are let through beside those whose own line has the words, and by no other part of the filter", () => {
+    expect(ids(filterCards(cards, filterOf({ q: "log" }), said))).toBe("a b");
+    expect(ids(filterCards(cards, filterOf({ q: "log" })))).toBe("a");
+    expect(ids(filterCards(cards, filterOf({ q: "log", category: "docs" }), said))).toBe("");
+  });
+
+  it("are told apart where one does not see why", () => {
+    expect([...saidWithin(cards, "log", said)]).toEqual(["b"]);
+    expect(saidWithin(cards, "log", new Set()).size).toBe(0);
   });
 });

@@ -118,31 +118,3 @@ export function moveTo(card: FeatureCard, to: ColumnId): Move {
         : refused("Only finished work can be merged.");
   }
 }
-
-const STEP = 1;
-
-/**
- * The positions to write so that a card stands at `index` of `others` (the column without it): its own, and, where two
- * neighbours have grown too close to fit it in between, those of the cards that follow.
- */
-export function positionsFor(
-  others: readonly FeatureCard[],
-  index: number,
-  id: string,
-): { id: string; position: number }[] {
-  const before = others[index - 1]?.position;
-  const after = others[index]?.position;
-  if (before === undefined && after === undefined) return [{ id, position: STEP }];
-  if (before === undefined) return [{ id, position: (after ?? 0) - STEP }];
-  if (after === undefined) return [{ id, position: before + STEP }];
-  const middle = (before + after) / 2;
-  if (middle > before && middle < after) return [{ id, position: middle }];
-  const changes = [{ id, position: before + STEP }];
-  let last = before + STEP;
-  for (const card of others.slice(index)) {
-    if (card.position > last) break;
-    last += STEP;
-    changes.push({ id: card.id, position: last });
-  }
-  return changes;
-}

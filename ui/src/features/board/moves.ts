@@ -4,18 +4,62 @@ import { asApiError } from "@/api/error";
 import type { FeatureCard } from "@/api/types";
 import { toast } from "@/components/ui/toast";
 import { act, cachedCard } from "@/features/actions";
+import { announce } from "@/lib/announce";
 import { putFeature } from "@/live/apply";
 import { rememberFeature } from "@/live/recent";
-import { type ColumnId, columnOf, moveTo, positionsFor } from "./columns";
+import { COLUMNS, type ColumnId, columnOf, moveTo } from "./columns";
 import type { BoardStore } from "./state";
 
-/** Lifts a card, to be carried by the arrow keys. */
-export function pickUp(store: BoardStore, card: FeatureCard) {
-  store.set((state) => ({
-    ...state,
-    current: card.id,
-    moving: { card, by: "keyboard", over: columnOf(card.status), index: -1 },
-  }));
+const titleOf = (id: ColumnId) => COLUMNS.find((column) => column.id === id)?.title ?? id;
+
+/** Does with the card that is carried by the keyboard what a key says, and tells it. */
+export function carry(
+  client: QueryClient,
+  store: BoardStore,
+  key: string,
+  backlog: readonly FeatureCard[],
+  open: (id: string) => void,
+) {
+  const { moving } = store.get();
+  if (moving?.by !== "keyboard") return;
+  const { card } = moving;
+  const others = backlog.filter((one) => one.id !== card.id);
+  const over = moving.over ?? columnOf(card.status);
+  const here = Math.max(
+    0,
+    backlog.findIndex((one) => one.id === card.id),
+  );
+  const index = moving.index >= 0 ? moving.index : here;
+  const go = (to: ColumnId, place: number) => {
+    store.set((state) => ({ ...state, moving: { ...moving, over: to, index: place } }));
+    const move = moveTo(card, to);
+    if (move.kind === "refused") announce(`${titleOf(to)}: not possible. ${move.why}`);
+    else if (to === "backlog") announce(`Backlog, place ${place + 1} of ${others.length + 1}`);
+    else announce(move.kind === "action" ? `${titleOf(to)}: ${move.verb}` : titleOf(to));
+  };
+  const sideways = (by: number) => {
+    const next = COLUMNS[COLUMNS.findIndex(({ id }) => id === over) + by];
+    if (next !== undefined) go(next.id, index);
+  };
+  switch (key) {
+    case "ArrowLeft":
+    case "h":
+      return sideways(-1);
+    case "ArrowRight":
+    case "l":
+      return sideways(1);
+    case "ArrowUp":
+    case "k":
+      return over === "backlog" && go(over, Math.max(0, index - 1));
+    case "ArrowDown":
+    case "j":
+      return over === "backlog" && go(over, Math.min(others.length, index + 1));
+    case "Enter":
+    case " ":
+      store.set((state) => ({ ...state, moving: null }));
+      drop(client, store, card, over, index, backlog, open);
+      announce(`Put down in ${titleOf(over)}`);
+  }
 }
 
 /** Puts a card where it was let go: does what that means, or says why it cannot be. */
@@ -74,4 +118,32 @@ export async function reorder(
     for (const entry of before) putFeature(client, entry);
     toast.error(`#${card.number} ${card.title}`, asApiError(cause));
   }
+}
+
+const STEP = 1;
+
+/**
+ * The positions to write so that a card stands at `index` of `others` (the column without it): its own, and, where two
+ * neighbours have grown too close to fit it in between, those of the cards that follow.
+ */
+export function positionsFor(
+  others: readonly FeatureCard[],
+  index: number,
+  id: string,
+): { id: string; position: number }[] {
+  const before = others[index - 1]?.position;
+  const after = others[index]?.position;
+  if (before === undefined && after === undefined) return [{ id, position: STEP }];
+  if (before === undefined) return [{ id, position: (after ?? 0) - STEP }];
+  if (after === undefined) return [{ id, position: before + STEP }];
+  const middle = (before + after) / 2;
+  if (middle > before && middle < after) return [{ id, position: middle }];
+  const changes = [{ id, position: before + STEP }];
+  let last = before + STEP;
+  for (const card of others.slice(index)) {
+    if (card.position > last) break;
+    last += STEP;
+    changes.push({ id: card.id, position: last });
+  }
+  return changes;
 }

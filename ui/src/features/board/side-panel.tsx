@@ -3,8 +3,10 @@ import { Maximize2, X } from "lucide-react";
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Tooltip } from "@/components/ui/tooltip";
-import { FeaturePanel } from "@/features/feature-panel";
+import { FeaturePanel, loadFeature } from "@/features/feature-panel";
 import { useBoardContext } from "./state";
+
+export { loadFeature };
 
 const KEY = "guildhall.panel";
 const LEAST = 420;

@@ -1,6 +1,7 @@
 import { createContext, useContext } from "react";
 import type { FeatureCard } from "@/api/types";
 import { createStore, type Store } from "@/lib/store";
+import type { Refused } from "./bulk";
 import type { ColumnId } from "./columns";
 
 /** What is going on at the board that is nobody else's business. */
@@ -10,10 +11,20 @@ export interface BoardState {
   /** A card that was opened by a key: the focus goes into its panel. */
   entered: string | null;
   selected: ReadonlySet<string>;
+  /** The card from which on a selection is extended. */
+  anchor: string | null;
+  /** For which of several cards something was not done. */
+  refused: Refused[];
+  /** With how many it was tried. */
+  of: number;
+  /** How many times something is being done for several cards just now. */
+  working: number;
   /** The card that is being moved, and where it would land. */
   moving: Moving | null;
   /** A card whose merge is to be confirmed. */
   merging: FeatureCard | null;
+  /** Several cards whose merges are to be confirmed. */
+  merges: FeatureCard[];
   /** Cards whose deletion is to be confirmed. */
   deleting: FeatureCard[];
 }
@@ -31,8 +42,13 @@ export function createBoardStore() {
     current: null,
     entered: null,
     selected: new Set(),
+    anchor: null,
+    refused: [],
+    of: 0,
+    working: 0,
     moving: null,
     merging: null,
+    merges: [],
     deleting: [],
   });
 }
@@ -44,20 +60,18 @@ export const BoardContext = createContext<{
   /** The numbers and statuses of all cards, to say what a card waits for. */
   cards: ReadonlyMap<string, FeatureCard>;
   projectId: string;
+  /** Cards that were found by their descriptions alone. */
+  within: ReadonlySet<string>;
   mayBuild: boolean;
   open: (id: string) => void;
+  /** Selects a card or lets go of it, or extends what is selected to it. */
+  select: (id: string, extend?: boolean) => void;
 } | null>(null);
 
 export function useBoardContext() {
   const value = useContext(BoardContext);
   if (value === null) throw new Error("a part of the board stands outside of it");
   return value;
-}
-
-export function toggle(set: ReadonlySet<string>, id: string): ReadonlySet<string> {
-  const next = new Set(set);
-  if (!next.delete(id)) next.add(id);
-  return next;
 }
 
 /** How many cards it depends on that were deleted before they were merged. */

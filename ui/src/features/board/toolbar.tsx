@@ -1,39 +1,44 @@
 import { Link } from "@tanstack/react-router";
-import { ChevronDown, ListFilter, Plus, Search, Settings2, X } from "lucide-react";
+import { FolderDown, ListFilter, Plus, Search, Settings2, SquareKanban, Workflow, X } from "lucide-react";
 import { lazy, type ReactNode, type Ref, Suspense, useEffect, useId, useState } from "react";
 import type { FeatureCard, Project } from "@/api/types";
 import { PriorityIcon } from "@/components/priority";
 import { Button } from "@/components/ui/button";
 import { Kbd } from "@/components/ui/kbd";
-import { Menu, MenuRadio } from "@/components/ui/menu";
 import { Tooltip } from "@/components/ui/tooltip";
 import { AutoModeRoom } from "@/features/auto/room";
 import { openEditor } from "@/features/editor/store";
 import { cn } from "@/lib/cn";
 import { exactMoney, money, plural } from "@/lib/format";
+import { lazyOrNothing } from "@/lib/lazy-or-nothing";
 import type { BoardSearch } from "@/router";
 import * as words from "@/strings";
-import { categoriesOf, type Filter, isFiltered } from "./filter";
+import { ANY, Choice } from "./choice";
+import { categoriesOf, choicesOf, EVERYTHING, type Filter, isFiltered } from "./filter";
+import { board as s } from "./strings";
 
 const AutoModeControl = lazy(() => import("@/features/auto/control"));
-
-const ANY = "";
+const WhoseCards = lazyOrNothing(() => import("./whose"));
 
 /** The board's head: its name, what is looked for, and the way to a new card. */
 export function BoardToolbar({
   project,
   cards,
   shown,
+  said,
   filter,
   onFilter,
   mayBuild,
   inputRef,
   filtering,
   onFiltering,
+  view,
 }: {
   project: Project | undefined;
   cards: FeatureCard[];
   shown: number;
+  /** What is missing from those. */
+  said: ReactNode;
   filter: Filter;
   onFilter: (change: Partial<BoardSearch>) => void;
   mayBuild: boolean;
@@ -41,6 +46,8 @@ export function BoardToolbar({
   /** Where the board is narrow, the filters are shown only when they are asked for. */
   filtering: boolean;
   onFiltering: (filtering: boolean) => void;
+  /** How the cards are shown where not in columns. */
+  view: BoardSearch["view"];
 }) {
   // The field answers at once; the address follows when the typing pauses.
   const [text, setText] = useState(filter.text);
@@ -57,6 +64,7 @@ export function BoardToolbar({
 
   const filters = useId();
   const categories = categoriesOf(cards);
+  const whose = choicesOf(cards);
   const cost = cards.reduce((sum, card) => sum + card.costMicros, 0);
   return (
     <header className="@container flex-none px-3 pt-2.5 pb-2 sm:px-4">
@@ -73,6 +81,7 @@ export function BoardToolbar({
               {cost > 0 && <span title={exactMoney(cost)}> · {money(cost)}</span>}
             </p>
           )}
+          <Suspense>{said}</Suspense>
         </div>
         <div
           id={filters}
@@ -142,13 +151,18 @@ export function BoardToolbar({
               })),
             ]}
           />
+          {(whose.members || whose.agents || filter.member !== null || filter.agent !== null) && (
+            <Suspense fallback={null}>
+              <WhoseCards cards={cards} choices={whose} filter={filter} onFilter={onFilter} />
+            </Suspense>
+          )}
           {isFiltered(filter) && (
             <Button
               size="sm"
               variant="ghost"
               onClick={() => {
                 setText("");
-                onFilter({ q: "", category: "", priority: 0 });
+                onFilter(EVERYTHING);
               }}
             >
               <X /> Clear
@@ -179,10 +193,25 @@ export function BoardToolbar({
               )}
             </Button>
           )}
+          {project?.status === "ready" && cards.length > 0 && <Views projectId={project.id} view={view} />}
           {project?.status === "ready" && mayBuild && (
             <Suspense fallback={<AutoModeRoom />}>
               <AutoModeControl projectId={project.id} />
             </Suspense>
+          )}
+          {project && (
+            <Tooltip text="Get the code">
+              <Button
+                variant="ghost"
+                size="icon-sm"
+                aria-label="Get the code"
+                // Where there is no room for it, the settings lead there as well.
+                className="hidden @2xl:inline-flex"
+                render={<Link to="/p/$projectId/settings" params={{ projectId: project.id }} hash="code" />}
+              >
+                <FolderDown />
+              </Button>
+            </Tooltip>
           )}
           {project && (
             <Tooltip text="Project settings">
@@ -214,38 +243,40 @@ export function BoardToolbar({
   );
 }
 
-/** One way to narrow the board. A menu, because its script is there already for the cards. */
-function Choice({
-  label,
-  value,
-  onChange,
-  options,
-}: {
-  label: string;
-  value: string;
-  onChange: (value: string) => void;
-  options: { value: string; label: string; icon?: ReactNode }[];
-}) {
-  const chosen = options.find((option) => option.value === value);
+/** The cards in columns, or by what they depend on. Where there is little room, the way to the other one. */
+function Views({ projectId, view }: { projectId: string; view: BoardSearch["view"] }) {
+  const all = [
+    { to: undefined, icon: <SquareKanban />, label: s.columns, shown: view === undefined },
+    { to: "graph", icon: <Workflow />, label: s.graph, shown: view !== undefined },
+  ] as const;
   return (
-    <Menu
-      align="end"
-      trigger={
-        <button
-          type="button"
+    // biome-ignore lint/a11y/useSemanticElements: no fields, but two ways to the same cards
+    <div role="group" aria-label={s.view} className="flex gap-0.5 rounded-md border border-line p-px">
+      {all.map(({ to, icon, label, shown }) => (
+        <Button
+          key={label}
+          variant="ghost"
+          size="icon-sm"
+          title={label}
+          aria-label={label}
+          aria-current={shown ? "page" : undefined}
           className={cn(
-            "inline-flex h-7 max-w-36 select-none @4xl:max-w-44 pointer-coarse:h-9 items-center gap-1.5 rounded-md border border-line px-2 text-muted text-sm hover:bg-hover hover:text-ink data-popup-open:bg-hover",
-            value !== ANY && "border-accent/50 bg-accent-soft text-accent-text hover:text-accent-text",
+            "size-6.5 pointer-coarse:size-8",
+            shown && "hidden bg-selected text-ink @2xl:inline-flex",
           )}
+          render={
+            <Link
+              to="/p/$projectId"
+              params={{ projectId }}
+              search={({ view: _, ...rest }: BoardSearch) =>
+                to === undefined ? rest : { ...rest, view: to }
+              }
+            />
+          }
         >
-          <span className="sr-only">{label}: </span>
-          {chosen?.icon}
-          <span className="truncate">{chosen?.label ?? value}</span>
-          <ChevronDown aria-hidden className="size-3.5 shrink-0 text-faint" />
-        </button>
-      }
-    >
-      <MenuRadio value={value} onChange={onChange} options={options} />
-    </Menu>
+          {icon}
+        </Button>
+      ))}
+    </div>
   );
 }

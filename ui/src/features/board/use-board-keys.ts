@@ -1,14 +1,16 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
-import { type RefObject, useEffect } from "react";
+import { type RefObject, useEffect, useRef } from "react";
+import { asApiError } from "@/api/error";
 import type { FeatureCard } from "@/api/types";
+import { toast } from "@/components/ui/toast";
 import { act } from "@/features/actions";
 import { openEditor } from "@/features/editor/store";
-import { announce } from "@/lib/announce";
-import { useHotkeys } from "@/lib/hotkeys";
+import { type Hotkeys, typing, useHotkeys } from "@/lib/hotkeys";
+import { leave, pickUp } from "./carry";
 import type { ColumnHandle } from "./column";
-import { COLUMNS, type ColumnId, columnOf, moveTo } from "./columns";
-import { drop, pickUp } from "./moves";
-import { type BoardStore, type Moving, toggle } from "./state";
+import { COLUMNS, type ColumnId } from "./columns";
+import { clear, select } from "./selection";
+import type { BoardStore, Moving } from "./state";
 
 interface Parts {
   store: BoardStore;
@@ -18,14 +20,19 @@ interface Parts {
   openId: string | null;
   open: (id: string | null) => void;
   mayBuild: boolean;
+  /** Whether the cards stand in columns, through which keys lead. */
+  columns: boolean;
   focusFilter: () => void;
 }
-
-const titleOf = (id: ColumnId) => COLUMNS.find((column) => column.id === id)?.title ?? id;
 
 /** Puts the focus on a card, wherever its virtual list is scrolled to. */
 export function focusCard(parts: Pick<Parts, "arranged" | "handles">, id: string) {
   showCard(parts, id, (link) => link.focus({ preventScroll: true }));
+}
+
+/** Puts the focus on a card where it stands among those that it depends on. */
+export function focusInGraph(id: string) {
+  document.querySelector<HTMLElement>(`[data-graph-card="${id}"]`)?.focus({ preventScroll: true });
 }
 
 /** Brings a card into sight, and then does something with the link on it. */
@@ -51,14 +58,31 @@ export function showCard(
   }
 }
 
+/** To what can be done with the selected cards. */
+const toBulkBar = () => document.querySelector<HTMLElement>("[data-bulk] button:not(:disabled)")?.focus();
+
+/** What moving a card does. No first view needs it, and it is there before anybody has put a card down. */
+export const loadMoves = () => import("./moves");
+
+/** Moves a card. Where what moves it cannot be fetched, it stays where it was. */
+export function withMoves(store: BoardStore, does: (moves: typeof import("./moves")) => unknown) {
+  loadMoves().then(does, (cause) => {
+    leave(store);
+    toast.error("The card stays where it was", asApiError(cause));
+  });
+}
+
 /** The keys of the board. */
 export function useBoardKeys(parts: Parts) {
   const client = useQueryClient();
-  const { store, arranged, collapsed, openId, open, mayBuild, focusFilter } = parts;
+  const { store, arranged, collapsed, openId, open, mayBuild, columns, focusFilter } = parts;
   const moving = store.usePart((state) => state.moving);
 
+  // The card up to which the last step extended the selection.
+  const extended = useRef<string | null>(null);
   const goTo = (card: FeatureCard | undefined) => {
     if (card === undefined) return;
+    extended.current = null;
     store.set((state) => ({ ...state, current: card.id }));
     focusCard(parts, card.id);
     // With a card open beside the board, the panel follows.
@@ -74,7 +98,10 @@ export function useBoardKeys(parts: Parts) {
   };
   const here = () => {
     const at = place();
-    return at === null ? undefined : arranged[at[0]][at[1]];
+    const card = at === null ? undefined : arranged[at[0]][at[1]];
+    // No key leads through a graph: what one does there is meant for the card that has the focus.
+    const meant = columns || document.activeElement?.matches(`[data-graph-card="${card?.id}"]`);
+    return meant ? card : undefined;
   };
   const step = (by: number) => {
     const at = place();
@@ -98,27 +125,48 @@ export function useBoardKeys(parts: Parts) {
     const card = here();
     if (card !== undefined) does(card);
   };
+  /** Goes on within the column, and selects on the way. */
+  const extend = (by: number) => {
+    const at = place();
+    if (at === null) return step(by);
+    const [from, to] = [arranged[at[0]][at[1]], arranged[at[0]][at[1] + by]];
+    if (from === undefined || to === undefined) return;
+    // Whatever it was extended from before, what is begun here begins here.
+    if (!store.get().selected.has(from.id)) select(store, arranged, from.id);
+    else if (extended.current !== from.id) store.set((state) => ({ ...state, anchor: from.id }));
+    goTo(to);
+    select(store, arranged, to.id, true);
+    extended.current = to.id;
+  };
   const needsRight = (does: () => void) => (mayBuild ? does : () => {});
 
+  const through: Hotkeys = {
+    j: () => step(1),
+    arrowdown: () => step(1),
+    k: () => step(-1),
+    arrowup: () => step(-1),
+    h: () => aside(-1),
+    arrowleft: () => aside(-1),
+    l: () => aside(1),
+    arrowright: () => aside(1),
+    x: needsRight(withCard((card) => select(store, arranged, card.id))),
+    "shift+x": needsRight(withCard((card) => select(store, arranged, card.id, true))),
+    "shift+j": needsRight(() => extend(1)),
+    "shift+arrowdown": needsRight(() => extend(1)),
+    "shift+k": needsRight(() => extend(-1)),
+    "shift+arrowup": needsRight(() => extend(-1)),
+    a: needsRight(toBulkBar),
+    m: needsRight(withCard((card) => pickUp(store, card))),
+  };
   useHotkeys(
     {
-      j: () => step(1),
-      arrowdown: () => step(1),
-      k: () => step(-1),
-      arrowup: () => step(-1),
-      h: () => aside(-1),
-      arrowleft: () => aside(-1),
-      l: () => aside(1),
-      arrowright: () => aside(1),
+      ...(columns ? through : {}),
       enter: withCard((card) => {
         store.set((state) => ({ ...state, entered: card.id }));
         open(card.id);
       }),
       "/": focusFilter,
       e: needsRight(withCard((card) => openEditor({ mode: "edit", featureId: card.id }))),
-      x: needsRight(
-        withCard((card) => store.set((state) => ({ ...state, selected: toggle(state.selected, card.id) }))),
-      ),
       s: needsRight(
         withCard((card) => {
           if (card.status === "backlog") act(client, card.id, "start").catch(() => {});
@@ -126,16 +174,8 @@ export function useBoardKeys(parts: Parts) {
             act(client, card.id, "retry").catch(() => {});
         }),
       ),
-      m: needsRight(
-        withCard((card) => {
-          pickUp(store, card);
-          announce(
-            `Picked up ${card.title}. Left and right choose a column, up and down a place, Enter puts it down, Escape leaves it.`,
-          );
-        }),
-      ),
       esc: () => {
-        if (store.get().selected.size > 0) store.set((state) => ({ ...state, selected: new Set() }));
+        if (store.get().selected.size > 0) store.set(clear);
         else if (openId !== null) open(null);
       },
     },
@@ -145,70 +185,32 @@ export function useBoardKeys(parts: Parts) {
   useCarrying(client, parts, moving);
 }
 
+/** The keys that carry a card. */
+const CARRIES = /^(Arrow(Left|Right|Up|Down)|Enter| |Escape|Tab|[hjkl])$/;
+
 /** While a card is carried by the keyboard, all keys belong to that. */
 function useCarrying(client: QueryClient, parts: Parts, moving: Moving | null) {
   const { store, arranged, open } = parts;
+  const carried = moving?.by === "keyboard";
+  const latest = useRef({ arranged, open });
   useEffect(() => {
-    if (moving?.by !== "keyboard") return;
-    const backlog = arranged.backlog;
-    const others = backlog.filter((card) => card.id !== moving.card.id);
-    const go = (over: ColumnId, index: number) => {
-      store.set((state) => ({ ...state, moving: { ...moving, over, index } }));
-      const move = moveTo(moving.card, over);
-      if (move.kind === "refused") announce(`${titleOf(over)}: not possible. ${move.why}`);
-      else if (over === "backlog") announce(`Backlog, place ${index + 1} of ${others.length + 1}`);
-      else announce(move.kind === "action" ? `${titleOf(over)}: ${move.verb}` : titleOf(over));
-    };
-    const index =
-      moving.index >= 0
-        ? moving.index
-        : Math.max(
-            0,
-            backlog.findIndex((card) => card.id === moving.card.id),
-          );
+    latest.current = { arranged, open };
+  });
+  useEffect(() => {
+    if (!carried) return;
     const onKey = (event: KeyboardEvent) => {
-      if (event.metaKey || event.ctrlKey || event.altKey) return;
-      const over = moving.over ?? columnOf(moving.card.status);
-      const at = COLUMNS.findIndex(({ id }) => id === over);
-      const sideways = (by: number) => {
-        const next = COLUMNS[at + by];
-        if (next !== undefined) go(next.id, index);
-      };
-      switch (event.key) {
-        case "ArrowLeft":
-        case "h":
-          sideways(-1);
-          break;
-        case "ArrowRight":
-        case "l":
-          sideways(1);
-          break;
-        case "ArrowUp":
-        case "k":
-          if (over === "backlog") go(over, Math.max(0, index - 1));
-          break;
-        case "ArrowDown":
-        case "j":
-          if (over === "backlog") go(over, Math.min(others.length, index + 1));
-          break;
-        case "Enter":
-        case " ":
-          store.set((state) => ({ ...state, moving: null }));
-          drop(client, store, moving.card, over, index, backlog, open);
-          announce(`Put down in ${titleOf(over)}`);
-          break;
-        case "Escape":
-        case "Tab":
-          store.set((state) => ({ ...state, moving: null }));
-          announce("Left where it was");
-          break;
-        default:
-          return;
-      }
+      // Who writes has gone on to something else.
+      if (typing(event.target)) return leave(store);
+      if (event.metaKey || event.ctrlKey || event.altKey || !CARRIES.test(event.key)) return;
       event.preventDefault();
       event.stopPropagation();
+      if (event.key === "Escape" || event.key === "Tab") return leave(store);
+      withMoves(store, ({ carry }) => {
+        const { arranged, open } = latest.current;
+        carry(client, store, event.key, arranged.backlog, open);
+      });
     };
     window.addEventListener("keydown", onKey, { capture: true });
     return () => window.removeEventListener("keydown", onKey, { capture: true });
-  }, [client, store, arranged, open, moving]);
+  }, [client, store, carried]);
 }

@@ -3,7 +3,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { ArrowLeft, CircleStop, Ellipsis, Pencil, RotateCcw, SquareKanban, Trash2 } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import { api } from "@/api/calls";
-import { asApiError } from "@/api/error";
+import { asApiError, isLost } from "@/api/error";
 import { keys } from "@/api/keys";
 import { useFeature, useMay, useMe, useRuns } from "@/api/queries";
 import type { Feature, WorkMode } from "@/api/types";
@@ -17,7 +17,7 @@ import { TabPanel, Tabs } from "@/components/ui/tabs";
 import { toast } from "@/components/ui/toast";
 import { Facts } from "@/features/feature/header/Facts";
 import { Level } from "@/features/feature/level";
-import { forgetKept, kept } from "@/features/feature/lib/persistent";
+import { forgetKept, kept } from "@/features/feature/lib/kept";
 import { LiveTab } from "@/features/feature/live/LiveTab";
 import { DiffSkeleton, TimelineSkeleton } from "@/features/feature/Skeletons";
 import { AgentName } from "@/features/library/agent-name";
@@ -28,7 +28,7 @@ import { t } from "@/strings";
 import { Composer } from "./composer";
 import { useFiles } from "./files";
 import { ModeSelect } from "./mode-select";
-import { chatCalls, useChatDeed } from "./queries";
+import { chatCalls, useChatDeed, useSending } from "./queries";
 import { s } from "./strings";
 import "@/features/feature/feature.css";
 
@@ -43,7 +43,7 @@ export function Conversation({ chatId }: { chatId: string }) {
   const chat = useFeature(chatId);
   useTitle(chat.data?.title);
   if (chat.isPending) return <TimelineSkeleton />;
-  if (chat.isError) return <ErrorState error={chat.error} onRetry={() => void chat.refetch()} />;
+  if (isLost(chat)) return <ErrorState error={chat.error} onRetry={() => void chat.refetch()} />;
   if (chat.data.kind !== "chat") return <IsCard feature={chat.data} />;
   return <Loaded key={chatId} chat={chat.data} />;
 }
@@ -85,7 +85,7 @@ function Loaded({ chat }: { chat: Feature }) {
             <p>{chat.error.hint}</p>
           </div>
         )}
-        {runs.isError ? (
+        {isLost(runs) ? (
           <ErrorState error={runs.error} onRetry={() => void runs.refetch()} />
         ) : runs.isPending ? (
           <TimelineSkeleton />
@@ -298,33 +298,31 @@ function Say({ chat, mayTalk, onSent }: { chat: Feature; mayTalk: boolean; onSen
   const text = drafts.use();
   // Another mode holds from the next message on.
   const [mode, setMode] = useState<WorkMode | null>(null);
-  const files = useFiles();
-  const say = useChatDeed((wish: { text: string; mode: WorkMode | null; files: File[] }) =>
-    chatCalls.say(chat.id, wish.text, wish.files, wish.mode ?? undefined),
+  const files = useFiles(chat.id);
+  const { mutate, busy } = useSending(
+    chat.id,
+    (wish: { from: string; text: string; mode: WorkMode | null; files: readonly File[] }) =>
+      chatCalls.say(wish.from, wish.text, wish.files, wish.mode ?? undefined),
+    (from, change) => kept.draft(from).set(change),
   );
   if (!mayTalk) return <p className="border-line border-t px-4 py-2.5 text-faint text-xs">{s.noRight}</p>;
-  const go = () => {
-    const sent = files.files;
-    say.mutate(
-      { text, mode, files: sent },
+  const go = () =>
+    mutate(
+      { from: chat.id, text, mode, files: files.files },
       {
         onSuccess: () => {
-          // What was typed meanwhile stays.
-          if (drafts.get() === text) drafts.set("");
-          files.remove(sent);
           setMode(null);
           onSent();
         },
       },
     );
-  };
   return (
     <div className="border-line border-t bg-canvas px-3 py-2 @3xl:px-6">
       <Composer
         text={text}
         write={drafts.set}
         placeholder={chat.status === "in_progress" ? s.working : chat.status === "queued" ? s.queued : s.say}
-        busy={say.isPending}
+        busy={busy}
         onSend={go}
         files={files}
         autoFocus

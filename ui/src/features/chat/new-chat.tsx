@@ -1,13 +1,13 @@
 import { useNavigate } from "@tanstack/react-router";
 import { MessagesSquare } from "lucide-react";
 import type { WorkMode } from "@/api/types";
-import { persistent } from "@/features/feature/lib/persistent";
 import { AgentSelect } from "@/features/library/agent-select";
 import { ModelSelect } from "@/features/model-select";
+import { own } from "@/lib/persistent";
 import { Composer } from "./composer";
 import { encoded, useFiles } from "./files";
 import { ModeSelect } from "./mode-select";
-import { chatCalls, useChatDeed } from "./queries";
+import { chatCalls, useSending } from "./queries";
 import { s } from "./strings";
 
 interface Wish {
@@ -19,29 +19,32 @@ interface Wish {
 
 const BLANK: Wish = { text: "", agentId: null, model: null, mode: "read" };
 
+const wishOf = (projectId: string) => own<Wish>(`new-chat.${projectId}`, BLANK);
+
 /** Begins a chat in a project. What is typed survives a reload; what was chosen last is chosen again. */
 export function NewChat({ projectId }: { projectId: string }) {
   const navigate = useNavigate();
-  const store = persistent<Wish>(`guildhall.new-chat.${projectId}`, BLANK);
+  const store = wishOf(projectId);
   const wish = store.use();
   const set = (part: Partial<Wish>) => store.set((before) => ({ ...before, ...part }));
-  const files = useFiles();
-  const start = useChatDeed(async () =>
-    chatCalls.start(projectId, {
-      message: wish.text,
-      files: await encoded(files.files),
-      mode: wish.mode,
-      ...(wish.agentId === null ? {} : { agentId: wish.agentId }),
-      ...(wish.model === null ? {} : { model: wish.model }),
-    }),
+  const files = useFiles(projectId);
+  const { mutate, busy } = useSending(
+    projectId,
+    async ({ from, text, files, mode, agentId, model }: Wish & { from: string; files: readonly File[] }) =>
+      chatCalls.start(from, {
+        message: text,
+        files: await encoded(files),
+        mode,
+        ...(agentId === null ? {} : { agentId }),
+        ...(model === null ? {} : { model }),
+      }),
+    (from, change) => wishOf(from).set((now) => ({ ...now, text: change(now.text) })),
   );
   const go = () =>
-    start.mutate(undefined, {
-      onSuccess: (chat) => {
-        set({ text: "" });
-        void navigate({ to: "/chat/$chatId", params: { chatId: chat.id } });
-      },
-    });
+    mutate(
+      { ...wish, from: projectId, files: files.files },
+      { onSuccess: (chat) => void navigate({ to: "/chat/$chatId", params: { chatId: chat.id } }) },
+    );
   return (
     <div className="flex h-full flex-col justify-center gap-5 px-4 pb-[12vh]">
       <div className="mx-auto flex max-w-md flex-col items-center text-center">
@@ -55,7 +58,7 @@ export function NewChat({ projectId }: { projectId: string }) {
         text={wish.text}
         write={(text) => set({ text })}
         placeholder={s.ask}
-        busy={start.isPending}
+        busy={busy}
         onSend={go}
         files={files}
         autoFocus

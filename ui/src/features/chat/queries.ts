@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { infiniteQueryOptions, useIsMutating, useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client, path } from "@/api/client";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
@@ -6,7 +6,7 @@ import type { ChatDraft, Feature, Run, WorkMode } from "@/api/types";
 import { toast } from "@/components/ui/toast";
 import { putFeature, putRun } from "@/live/apply";
 import { broughtSince, rememberThing } from "@/live/recent";
-import { encoded } from "./files";
+import { dropFiles, encoded } from "./files";
 
 /** What is asked of the server about chats. */
 export const chatCalls = {
@@ -51,10 +51,17 @@ export const chatQueries = {
 
 type Moved = { feature: Feature; run: Run };
 
+/** What is done when it is done, whatever is shown by then. */
+interface Settled<T> {
+  mutationKey?: readonly unknown[];
+  onSuccess?: (feature: Feature, wish: T) => void;
+}
+
 /** A deed on a chat: what it answers is put where the page shows it; a refusal is told. */
-export function useChatDeed<T>(deed: (wish: T) => Promise<Moved>) {
+export function useChatDeed<T>(deed: (wish: T) => Promise<Moved>, options: Settled<T> = {}) {
   const client = useQueryClient();
   return useMutation({
+    ...options,
     mutationFn: async (wish: T): Promise<Feature> => {
       const began = performance.now();
       const { feature, run } = await deed(wish);
@@ -67,4 +74,33 @@ export function useChatDeed<T>(deed: (wish: T) => Promise<Moved>) {
     },
     onError: (error) => toast.error(undefined, asApiError(error)),
   });
+}
+
+/** A message as it is sent: of a chat, or of the new one of a project. */
+interface Sent {
+  /** Whose words and files these are. */
+  from: string;
+  text: string;
+  files: readonly File[];
+}
+
+/**
+ * Sends what waits to be said. It waits no more once it is sent, whatever is shown by then; what was typed meanwhile stays. Only one is
+ * under way, wherever it was sent from.
+ */
+export function useSending<T extends Sent>(
+  from: string,
+  deed: (wish: T) => Promise<Moved>,
+  write: (from: string, change: (text: string) => string) => void,
+) {
+  const mutationKey = ["chat", "say", from];
+  const busy = useIsMutating({ mutationKey }) > 0;
+  const { mutate } = useChatDeed(deed, {
+    mutationKey,
+    onSuccess: (_, wish) => {
+      write(wish.from, (now) => (now === wish.text ? "" : now));
+      dropFiles(wish.from, wish.files);
+    },
+  });
+  return { mutate, busy };
 }

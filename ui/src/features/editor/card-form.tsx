@@ -1,11 +1,11 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { ImagePlus } from "lucide-react";
-import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { type KeyboardEvent, useId, useRef, useState } from "react";
 import { api } from "@/api/calls";
 import { type ApiError, asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { useBoard } from "@/api/queries";
-import type { Attachment, Feature } from "@/api/types";
+import type { Attachment, Feature, FeatureDraft } from "@/api/types";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Keys } from "@/components/ui/kbd";
@@ -13,37 +13,48 @@ import { toast } from "@/components/ui/toast";
 import { act } from "@/features/actions";
 import { categoriesOf } from "@/features/board/filter";
 import { cn } from "@/lib/cn";
+import { useUnsaved } from "@/lib/unsaved";
 import { putFeature } from "@/live/apply";
 import { rememberFeature } from "@/live/recent";
+import { t } from "@/strings";
 import { CardOptions } from "./card-options";
 import { DescriptionField } from "./description";
-import { type Draft, saveDraft, toCreate, toPatch } from "./draft";
+import { type Draft, MOST_FILES, toCreate } from "./draft";
 import { acceptFiles, QueuedFiles, StoredFiles } from "./files";
-import { closeEditor } from "./store";
+import { useImprove } from "./improve";
+import { CardNotice } from "./notice";
+import { closeEditor, editor, openEditor } from "./store";
+import { useCardDraft } from "./use-card-draft";
 
 const MORE = "guildhall.create-more";
+const NO_FILES: File[] = [];
 
 /** The form of a card, new (`feature` absent) or there already. */
 export function CardForm({
   projectId,
   feature,
-  draftKey,
   initial,
-  draft: left,
+  waiting = NO_FILES,
   onReload,
 }: {
   projectId: string;
   feature: Feature | null;
-  draftKey: string;
-  initial: Draft;
-  /** What was typed before a reload. */
-  draft: Draft | null;
-  /** Takes the card as somebody else changed it. */
-  onReload?: () => void;
+  /** What a new card begins with. */
+  initial?: Partial<FeatureDraft> | undefined;
+  /** Files that could not be put on the card when it was written. */
+  waiting?: File[] | undefined;
+  /** Fetches the card as somebody else changed it. */
+  onReload?: () => Promise<Feature | undefined>;
 }) {
   const client = useQueryClient();
-  const [draft, setDraft] = useState(left ?? initial);
-  const [files, setFiles] = useState<File[]>([]);
+  // Whether the window still shows this: by the time of an answer it may be closed, or open for another card.
+  const [request] = useState(editor.get);
+  const shown = () => editor.get() === request;
+  const own = useCardDraft(projectId, feature, initial as Partial<Draft> | undefined);
+  const { draft, set, changed } = own;
+  // What is sent with the card, or once more.
+  const [files, setFiles] = useState(waiting);
+  useUnsaved(files.length > 0, "The attached files are not on the card yet, and not kept on this device.");
   const [sending, setSending] = useState<string[]>([]);
   const [busy, setBusy] = useState<"save" | "start" | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
@@ -54,49 +65,54 @@ export function CardForm({
   const [more, setMore] = useState(() => localStorage.getItem(MORE) === "yes");
   const listId = useId();
   const board = useBoard(projectId).data ?? [];
-  const set = (part: Partial<Draft>) => setDraft((before) => ({ ...before, ...part }));
-  const patch = toPatch(draft, initial);
-  const changed = Object.keys(patch).length > 0;
+  // Whether the description is a suggestion that was taken.
+  const [enhanced, setEnhanced] = useState(false);
+  const improve = useImprove({
+    projectId,
+    title: draft.title,
+    value: draft.description,
+    field: description,
+    onChange: (text) => set({ description: text }),
+    onTaken: setEnhanced,
+  });
   const empty = draft.description.trim() === "" && draft.title.trim() === "";
 
-  const done = useRef(false);
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      if (!done.current) saveDraft(draftKey, changed ? draft : null);
-    }, 250);
-    return () => clearTimeout(timer);
-  }, [draft, draftKey, changed]);
-
-  const addFiles = async (incoming: Iterable<File>) => {
-    const accepted = acceptFiles(incoming);
-    if (feature === null) return setFiles((before) => [...before, ...accepted]);
-    for (const file of accepted) {
+  /** Puts files on a card. Gives back those that could not be. */
+  const send = async (id: string, list: readonly File[]): Promise<File[]> => {
+    const failed: File[] = [];
+    for (const file of list) {
       setSending((before) => [...before, file.name]);
       try {
-        const attachment = await api.attach(feature.id, file);
-        client.setQueryData<Attachment[]>(keys.attachments(feature.id), (list) => [
-          ...(list ?? []),
-          attachment,
-        ]);
+        const attachment = await api.attach(id, file);
+        client.setQueryData<Attachment[]>(keys.attachments(id), (there) => there && [...there, attachment]);
       } catch (cause) {
-        toast.error(file.name, asApiError(cause));
+        failed.push(file);
+        toast.error(`${file.name} is not on the card`, asApiError(cause));
       } finally {
         setSending((before) => before.filter((name) => name !== file.name));
       }
     }
+    return failed;
+  };
+  const addFiles = async (incoming: Iterable<File>) => {
+    const there =
+      feature === null ? 0 : (client.getQueryData<Attachment[]>(keys.attachments(feature.id))?.length ?? 0);
+    const accepted = acceptFiles(incoming, MOST_FILES - there - files.length - sending.length);
+    const waits = feature === null ? accepted : await send(feature.id, accepted);
+    if (waits.length > 0) setFiles((before) => [...before, ...waits]);
   };
 
-  const create = async (): Promise<Feature> => {
-    const written = await api.createFeature(projectId, toCreate(draft));
+  /** Writes the card itself: a new one, or what is another now. */
+  const write = async (force: boolean): Promise<Feature> => {
+    if (feature !== null && !changed) return feature;
+    const how = enhanced && own.patch.description !== undefined ? { enhanced } : {};
+    const expect = force ? {} : { expectVersion: own.version };
+    const written =
+      feature === null
+        ? await api.createFeature(projectId, toCreate(draft))
+        : await api.updateFeature(feature.id, { ...own.patch, ...how, ...expect });
     rememberFeature(written);
     putFeature(client, written);
-    for (const file of files) {
-      try {
-        await api.attach(written.id, file);
-      } catch (cause) {
-        toast.error(`${file.name} is not on the card`, asApiError(cause));
-      }
-    }
     return written;
   };
 
@@ -105,28 +121,28 @@ export function CardForm({
     setBusy(start ? "start" : "save");
     setError(null);
     try {
-      let saved: Feature;
-      if (feature === null) saved = await create();
-      else {
-        const expect = force ? {} : { expectVersion: feature.version };
-        saved = changed ? await api.updateFeature(feature.id, { ...patch, ...expect }) : feature;
-        rememberFeature(saved);
-        putFeature(client, saved);
+      const saved = await write(force);
+      own.saved();
+      const failed = await send(saved.id, files);
+      if (failed.length > 0) {
+        // The card is there, but nothing begins without what it is to show.
+        if (feature !== null) setFiles(failed);
+        else if (shown()) openEditor({ mode: "edit", featureId: saved.id, files: failed });
+        return;
       }
-      saveDraft(draftKey, null);
       if (feature === null && more) {
-        // The next card: the choices stay, the words go.
-        setDraft({ ...draft, title: "", description: "", dependencies: [] });
+        own.next();
+        improve.forget();
         setFiles([]);
         title.current?.focus();
-      } else {
-        done.current = true;
-        closeEditor();
-      }
+      } else if (shown()) closeEditor();
       if (start) await act(client, saved.id, "start").catch(() => {});
       else if (feature === null) toast.done(`#${saved.number} is in the backlog`);
     } catch (cause) {
-      setError(asApiError(cause));
+      const failure = asApiError(cause);
+      if (shown()) setError(failure);
+      // Nobody would see it: what was typed is kept, and found when the card is opened again.
+      else toast.error(`${draft.title || "The card"} is not saved`, failure);
     } finally {
       setBusy(null);
     }
@@ -139,6 +155,12 @@ export function CardForm({
   };
   const mayStart = feature === null || feature.status === "backlog";
   const stale = error?.code === "stale";
+  const branchError = error?.field("branch");
+  const takeTheirs = async () => {
+    setError(null);
+    own.discard((await onReload?.()) ?? feature);
+    improve.forget();
+  };
 
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: it only takes what is dropped on it and the keys of its fields
@@ -171,6 +193,23 @@ export function CardForm({
         </div>
       )}
       <div className="flex flex-col gap-2 px-5 pb-4">
+        {feature !== null && files.length > 0 && (
+          <CardNotice text="These files are not on the card yet. Saving tries again." />
+        )}
+        {own.clash && !stale ? (
+          <CardNotice text={t.unsaved.clash} action={t.unsaved.theirs} onAction={() => void takeTheirs()} />
+        ) : (
+          own.found && (
+            <CardNotice
+              text="You go on with a draft that you left here."
+              action="Discard the draft"
+              onAction={() => {
+                own.discard();
+                improve.forget();
+              }}
+            />
+          )
+        )}
         <input
           aria-label="Title"
           aria-invalid={error?.field("title") ? true : undefined}
@@ -196,12 +235,14 @@ export function CardForm({
           autoFocus={feature !== null}
           value={draft.description}
           onChange={(text) => set({ description: text })}
+          tools={improve.menu}
         />
-        {feature === null ? (
-          <QueuedFiles files={files} onRemove={(file) => setFiles(files.filter((entry) => entry !== file))} />
-        ) : (
-          <StoredFiles featureId={feature.id} sending={sending} />
-        )}
+        {improve.panel}
+        {feature !== null && <StoredFiles featureId={feature.id} sending={sending} />}
+        <QueuedFiles
+          files={feature === null ? files : files.filter((file) => !sending.includes(file.name))}
+          onRemove={(file) => setFiles(files.filter((entry) => entry !== file))}
+        />
         <CardOptions
           projectId={projectId}
           self={feature?.id ?? null}
@@ -209,22 +250,17 @@ export function CardForm({
           onChange={set}
           categories={categoriesOf(board)}
           listId={listId}
+          branchError={branchError}
         />
-        <FormError error={error} />
+        {/* What is said at a field is not said twice. */}
+        <FormError error={branchError === undefined ? error : null} />
         {stale && (
           <div className="flex gap-2">
             <Button size="sm" onClick={() => void save(false, true)}>
               Overwrite with mine
             </Button>
-            <Button
-              size="sm"
-              variant="ghost"
-              onClick={() => {
-                saveDraft(draftKey, null);
-                onReload?.();
-              }}
-            >
-              Take theirs
+            <Button size="sm" variant="ghost" onClick={() => void takeTheirs()}>
+              {t.unsaved.theirs}
             </Button>
           </div>
         )}
@@ -244,7 +280,7 @@ export function CardForm({
         <Button variant="ghost" size="sm" onClick={() => picker.current?.click()}>
           <ImagePlus /> Attach
         </Button>
-        <span className={cn("hidden text-faint text-xs sm:inline", !changed && "sm:invisible")}>
+        <span className={cn("hidden text-faint text-xs sm:inline", !own.keeps && "sm:invisible")}>
           Draft kept on this device
         </span>
         <span className="ml-auto" />
@@ -269,7 +305,7 @@ export function CardForm({
         )}
         <Button
           variant="primary"
-          disabled={empty || (feature !== null && !changed)}
+          disabled={empty || (feature !== null && !changed && files.length === 0)}
           busy={busy === "save"}
           onClick={() => void save(false)}
         >

@@ -8,6 +8,7 @@ import { ModelSelect } from "@/features/model-select";
 import { dollarsOf, microsOf } from "@/features/usage/money";
 import { cn } from "@/lib/cn";
 import * as words from "@/strings";
+import { BranchField } from "./branch";
 import { DependencyList, DependencyPicker } from "./dependencies";
 import type { Draft } from "./draft";
 
@@ -19,6 +20,7 @@ export function CardOptions({
   onChange,
   categories,
   listId,
+  branchError,
 }: {
   projectId: string;
   self: string | null;
@@ -26,6 +28,8 @@ export function CardOptions({
   onChange: (part: Partial<Draft>) => void;
   categories: string[];
   listId: string;
+  /** What the server had against the branch. */
+  branchError: string | undefined;
 }) {
   const dependencies = {
     projectId,
@@ -125,6 +129,7 @@ export function CardOptions({
           A person looks
         </Toggle>
         <Budget value={draft.budgetMicros} onChange={(budgetMicros) => onChange({ budgetMicros })} />
+        <BranchField value={draft.branch} onChange={(branch) => onChange({ branch })} error={branchError} />
       </div>
     </div>
   );

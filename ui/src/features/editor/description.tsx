@@ -1,5 +1,5 @@
 import { Eye, PencilLine } from "lucide-react";
-import { type Ref, useLayoutEffect, useRef, useState } from "react";
+import { type ReactNode, type Ref, useLayoutEffect, useRef, useState } from "react";
 import { Markdown } from "@/components/markdown";
 
 const LEAST = 176;
@@ -10,11 +10,14 @@ export function DescriptionField({
   onChange,
   ref,
   autoFocus,
+  tools,
 }: {
   value: string;
   onChange: (value: string) => void;
   ref: Ref<HTMLTextAreaElement>;
   autoFocus?: boolean;
+  /** What can be done with the text, beside the preview. */
+  tools?: ReactNode;
 }) {
   const [preview, setPreview] = useState(false);
   const box = useRef<HTMLDivElement>(null);
@@ -57,8 +60,10 @@ export function DescriptionField({
           className="block w-full resize-none rounded-md border border-line-strong bg-surface px-3 py-2 text-base placeholder:text-faint focus-visible:border-ring focus-visible:outline-none focus-visible:ring-2 focus-visible:ring-ring/30"
         />
       )}
-      <div className="mt-1 flex items-center justify-between text-faint text-xs">
+      <div className="mt-1 flex flex-wrap items-center justify-between gap-x-2 text-faint text-xs">
         <span>Markdown. Images can be pasted or dropped.</span>
+        <span className="flex-1" />
+        {tools}
         <button
           type="button"
           aria-pressed={preview}

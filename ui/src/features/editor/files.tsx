@@ -8,15 +8,16 @@ import { useAttachments } from "@/api/queries";
 import type { Attachment } from "@/api/types";
 import { toast } from "@/components/ui/toast";
 import { bytes } from "@/lib/format";
-import { refuseFile } from "./draft";
+import { MOST_FILES, refuseFile } from "./draft";
 
-/** Lets through the files that can be attached, and says why the others cannot. */
-export function acceptFiles(files: Iterable<File>): File[] {
+/** Lets through the files that can be attached where there is `room` for so many, and says why the others cannot. */
+export function acceptFiles(files: Iterable<File>, room = Number.POSITIVE_INFINITY): File[] {
   const accepted: File[] = [];
   for (const file of files) {
     const why = refuseFile(file);
-    if (why === null) accepted.push(named(file));
-    else toast.done(why);
+    if (why !== null) toast.done(why);
+    else if (accepted.length < room) accepted.push(named(file));
+    else toast.done(`${file.name} is not attached: a card takes ${MOST_FILES} files.`);
   }
   return accepted;
 }
@@ -29,7 +30,7 @@ function named(file: File): File {
 }
 
 /** Files of a card that is not written yet; they are sent when it is. */
-export function QueuedFiles({ files, onRemove }: { files: File[]; onRemove: (file: File) => void }) {
+export function QueuedFiles({ files, onRemove }: { files: readonly File[]; onRemove: (file: File) => void }) {
   if (files.length === 0) return null;
   return (
     <ul className="flex flex-wrap gap-2" aria-label="Attachments">

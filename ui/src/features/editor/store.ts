@@ -4,7 +4,8 @@ import { createStore } from "@/lib/store";
 /** What the card editor is open for. */
 export type EditorRequest =
   | { mode: "create"; projectId: string; initial?: Partial<FeatureDraft> }
-  | { mode: "edit"; featureId: string };
+  // `files` could not be put on it when it was written.
+  | { mode: "edit"; featureId: string; files?: File[] };
 
 export const editor = createStore<EditorRequest | null>(null);
 

@@ -1,3 +1,4 @@
+import { isLost } from "@/api/error";
 import { useFeature } from "@/api/queries";
 import { loadMarkdown } from "@/components/markdown";
 import { ErrorState } from "@/components/state";
@@ -16,7 +17,7 @@ export function FeatureView({ featureId, layout }: { featureId: string; layout: 
 function View({ featureId, layout }: { featureId: string; layout: "side" | "page" }) {
   const feature = useFeature(featureId);
   if (feature.isPending) return <FeatureSkeleton />;
-  if (feature.isError) return <ErrorState error={feature.error} onRetry={() => void feature.refetch()} />;
+  if (isLost(feature)) return <ErrorState error={feature.error} onRetry={() => void feature.refetch()} />;
   return <Loaded feature={feature.data} layout={layout} />;
 }
 

@@ -1,5 +1,6 @@
 import { Play } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
+import { isLost } from "@/api/error";
 import { useMay, useRuns } from "@/api/queries";
 import type { Feature } from "@/api/types";
 import { ErrorState } from "@/components/state";
@@ -12,7 +13,7 @@ import { CheckMark } from "./checks/CheckMark";
 import { ChecksTab } from "./checks/ChecksTab";
 import { Header } from "./header/Header";
 import { Level } from "./level";
-import { kept } from "./lib/persistent";
+import { kept } from "./lib/kept";
 import { LiveTab } from "./live/LiveTab";
 import { OverviewTab } from "./overview/OverviewTab";
 import { firstTab, type TabName, usePlace } from "./place";
@@ -85,7 +86,7 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
     </Button>
   );
   const body = (content: ReactNode, skeleton: ReactNode) =>
-    runs.isError ? (
+    isLost(runs) ? (
       <ErrorState error={runs.error} onRetry={() => void runs.refetch()} />
     ) : runs.isPending ? (
       skeleton

@@ -2,9 +2,11 @@ import { render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Check, RunHistoryEvent, RunStatus } from "@/api/types";
+import { keepFor, persistent } from "@/lib/persistent";
+import { commentsOf } from "./changes/comment-state";
 import { roundsOf, setUpOf } from "./checks/rounds";
 import { languageOf } from "./code/languages";
-import { kept, persistent } from "./lib/persistent";
+import { kept } from "./lib/kept";
 import { rowsOf, wordsOf } from "./live/rows";
 import { writingOf } from "./live/stream";
 import { Terminal } from "./live/Terminal";
@@ -124,13 +126,43 @@ describe("small parts", () => {
 describe("what is kept in the browser", () => {
   beforeEach(() => localStorage.clear());
 
+  it("is a member's own", () => {
+    localStorage.setItem("guildhall.draft.f2", '"Somebody\'s, from before that"');
+    localStorage.setItem("guildhall.diff", "{}");
+    keepFor("ada");
+    expect(Object.keys(localStorage)).toEqual(["guildhall.diff"]);
+    kept.draft("f2").set("Ada's words");
+    expect(keepFor("ben")).toBe(true);
+    expect(kept.draft("f2").get()).toBe("");
+    kept.draft("f2").set("Ben's");
+    expect(keepFor("ben")).toBe(false);
+    keepFor("ada");
+    expect(kept.draft("f2").get()).toBe("Ada's words");
+    keepFor("m1");
+  });
+
+  it("holds the comment that is being written, whoever looks elsewhere meanwhile", () => {
+    const line = (n: number) => ({ kind: "add", oldLine: null, newLine: n, text: "let x;" }) as const;
+    const first = commentsOf("f3");
+    first.begin("a.ts", "new", line(1));
+    first.writing.set((now) => now && { ...now, text: "Why not" });
+    const later = commentsOf("f3");
+    expect(later.writing.get()?.text).toBe("Why not");
+    later.begin("a.ts", "new", line(2));
+    expect(later.list.get()).toMatchObject([{ line: 1, text: "Why not" }]);
+    expect(later.writing.get()).toMatchObject({ line: 2, text: "" });
+    // Its field takes the focus once, and not again when it is found there.
+    expect([later.wasBegun(), later.wasBegun()]).toEqual([true, false]);
+  });
+
   it("survives, and takes no room when it is empty", () => {
+    keepFor("m1");
     const draft = kept.draft("f1");
     draft.set("half a sentence");
-    expect(localStorage.getItem("guildhall.draft.f1")).toBe('"half a sentence"');
+    expect(localStorage.getItem("guildhall.m1.draft.f1")).toBe('"half a sentence"');
     expect(kept.draft("f1").get()).toBe("half a sentence");
     draft.set("");
-    expect(localStorage.getItem("guildhall.draft.f1")).toBeNull();
+    expect(localStorage.getItem("guildhall.m1.draft.f1")).toBeNull();
   });
 
   it("does without storage and with what others left there", () => {

@@ -1,4 +1,4 @@
-import type { CheckStatus, RunStatus, StepStatus, StopReason } from "@/api/types";
+import type { CheckStatus, RunStatus, StepStatus, StopReason, TextDeed } from "@/api/types";
 
 /** How far a step of the pipeline is. */
 export const STEP: Record<StepStatus, string> = {
@@ -9,6 +9,15 @@ export const STEP: Record<StepStatus, string> = {
   failed: "Did not pass",
   interrupted: "Gave way to what a member said",
   left_out: "Left out",
+};
+
+/** How a text of a card came to be, after who did it. */
+const DEED: Record<TextDeed, string> = {
+  created: "wrote the card",
+  edited: "changed it",
+  enhanced: "took a suggestion",
+  imported: "brought it from another board",
+  restored: "took back",
 };
 
 /** What the view of a feature says. Sentences end in a full stop; labels do not. */
@@ -47,6 +56,23 @@ export const s = {
     shelve: "Move to backlog",
     remove: "Delete",
     removed: "Deleted",
+    execution: "The execution",
+    endExecution: "End the execution",
+    toCard: "Turn into a card",
+    toCardAsk: "Turn this into a card?",
+    toCardText:
+      "It gets a number and goes to the board: there it is checked, reviewed and merged as any card. Work and conversation stay.",
+    toCardDone: (number: number) => `It is card #${number} now`,
+  },
+  publish: {
+    item: "Open a pull request…",
+    title: "Open a pull request",
+    text: (url: string) =>
+      `The work goes to a branch of ${url} as one commit; what comes to it later, when you do this again, as one more.`,
+    comesBack: "When it is merged there and the default branch comes back, the card is completed.",
+    push: "Push the branch",
+    done: "The work is there, on the branch",
+    open: "Open the pull request",
   },
   confirm: {
     startAgain: "Start over?",
@@ -222,6 +248,8 @@ export const s = {
     idle: "Ask for a change; the same conversation goes on",
     backlog: "Start the feature to talk to its agent.",
     completed: "It is merged. Write a new card for further changes.",
+    ofExecution:
+      "It works for a step of a system: the execution decides how that goes on, and hears no messages.",
     send: "Send",
     comments: (n: number) => (n === 1 ? "1 comment" : `${n} comments`),
   },
@@ -322,6 +350,31 @@ export const s = {
   overview: {
     description: "Description",
     noDescription: "No description.",
+    texts: {
+      history: (count: number) => `History (${count})`,
+      title: "What this card said",
+      list: "Versions of title and description",
+      compare: "Comparison",
+      version: (n: number) => `Version ${n}`,
+      present: "Now",
+      isPresent: "What it says now",
+      against: (n: number) => `From version ${n} to what it says now`,
+      same: "It says the same now.",
+      server: "The server",
+      by: (name: string, deed: TextDeed, byToken: boolean) =>
+        `${byToken ? "A tool of " : ""}${name} ${DEED[deed]}`,
+      restore: "Take this text back",
+      restored: (n: number) => `The card says what it said in version ${n}`,
+      ask: "Take this text back?",
+      askText:
+        "You changed this card and have not saved it. What you typed is kept as a draft, which was made from another text.",
+      erase: "Erase this text",
+      erased: (n: number) => `Version ${n} is erased`,
+      askErase: (n: number) => `Erase version ${n} for good?`,
+      askEraseText:
+        "Nobody can read it here or take it back any more. Runs that were given it keep what they were given; a secret in it counts as known.",
+      given: (n: number) => `text of version ${n}`,
+    },
     summary: "What the agent says",
     attachments: "Attachments",
     dependencies: "Waits for",
@@ -335,6 +388,13 @@ export const s = {
     thinking: "Thinking",
     branch: "Branch",
     branchDefault: "named when it starts",
+    copyBranch: "Copy the branch's name",
+    look: "A person looks",
+    lookAlways: "Whatever the checks say",
+    lookByProject: "As the project has it",
+    budget: "Budget",
+    budgetOf: (sum: string) => `${sum} for a run`,
+    budgetDefault: "The team's limit",
     priority: "Priority",
     category: "Category",
     noCategory: "None",

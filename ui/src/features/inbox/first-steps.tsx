@@ -4,8 +4,8 @@ import type { ReactNode } from "react";
 import { useMay, useMe, useModels } from "@/api/queries";
 import type { ProjectListItem } from "@/api/types";
 import { Button } from "@/components/ui/button";
-import { persistent } from "@/features/feature/lib/persistent";
 import { cn } from "@/lib/cn";
+import { persistent } from "@/lib/persistent";
 import { firstSteps as words } from "./strings";
 
 /** So long after they joined, a member who has begun nothing is new. */

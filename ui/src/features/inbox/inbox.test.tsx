@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { render, screen, within } from "@testing-library/react";
+import { cleanup, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import type { ReactNode } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -38,7 +38,10 @@ function Badge() {
   return <output aria-label="badge">{useWaiting()}</output>;
 }
 
-function show(cards: FeatureCard[], more: { rights?: string[]; joined?: string; keyed?: boolean } = {}) {
+function show(
+  cards: FeatureCard[] | null,
+  more: { rights?: string[]; joined?: string; keyed?: boolean } = {},
+) {
   client = new QueryClient({
     defaultOptions: { queries: { staleTime: Number.POSITIVE_INFINITY, retry: false } },
   });
@@ -47,7 +50,7 @@ function show(cards: FeatureCard[], more: { rights?: string[]; joined?: string; 
   client.setQueryData(keys.me, me);
   client.setQueryData(keys.members, [me, person(OTHER, "Ada Lovelace")]);
   client.setQueryData(keys.projects, [{ id: "p1", name: "Work bench", status: "ready", counts: {} }]);
-  client.setQueryData(keys.active("p1"), cards);
+  if (cards !== null) client.setQueryData(keys.active("p1"), cards);
   client.setQueryData(keys.latestReport, null);
   client.setQueryData(keys.unread, 0);
   client.setQueryData(keys.models, {
@@ -120,6 +123,23 @@ test("work that changed nothing is to be looked at, not verified unseen", () => 
   expect(screen.getByText("Changed nothing")).toBeTruthy();
   expect(screen.queryByRole("button", { name: /Verify/ })).toBeNull();
   expect(screen.getByRole("button", { name: "Look at #4 Card a" })).toBeTruthy();
+});
+
+test("what could not be fetched is not taken for nothing", async () => {
+  const fetched = vi.spyOn(api, "features").mockRejectedValue(new TypeError("Failed to fetch"));
+  show([]);
+  expect(screen.getByRole("heading", { name: "Nothing needs you" })).toBeTruthy();
+  cleanup();
+  show(null);
+  const alert = await screen.findByRole("alert");
+  expect(alert.textContent).toContain("The server cannot be reached.");
+  expect(screen.queryByText("Nothing needs you")).toBeNull();
+  expect(screen.queryByText("All quiet.")).toBeNull();
+  fetched.mockResolvedValue([waiting("a")]);
+  vi.spyOn(api, "projects").mockResolvedValue(client.getQueryData(keys.projects) ?? []);
+  await userEvent.click(within(alert).getByRole("button", { name: "Try again" }));
+  await waitFor(() => expect(titles()).toEqual(["Card a"]));
+  expect(screen.queryByRole("alert")).toBeNull();
 });
 
 test("a new member is told how to begin, until they have begun", async () => {

@@ -4,14 +4,14 @@ import { lazy, type ReactNode, Suspense, useMemo } from "react";
 import { useMay, useUnread } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
 import { Page } from "@/components/page";
-import { Empty, ErrorState } from "@/components/state";
+import { Empty, ErrorState, Partly } from "@/components/state";
 import { Button } from "@/components/ui/button";
 import { Segments } from "@/components/ui/segments";
 import { Skeleton } from "@/components/ui/skeleton";
 import { type Need, needOf, useActiveWork, useMine } from "@/features/attention";
-import { persistent } from "@/features/feature/lib/persistent";
 import { plural } from "@/lib/format";
 import { useHotkeys } from "@/lib/hotkeys";
+import { persistent } from "@/lib/persistent";
 import { t } from "@/strings";
 import { inboxRows, Row } from "./row";
 
@@ -82,7 +82,7 @@ export function Inbox() {
   return (
     <Page
       title="Inbox"
-      lead={pending ? " " : headline(attention, atWork, working.length - atWork, own)}
+      lead={pending || error !== null ? " " : headline(attention, atWork, working.length - atWork, own)}
       actions={
         <>
           {!pending && others && mayBuild && (
@@ -105,6 +105,7 @@ export function Inbox() {
           <LatestReport />
         </Suspense>
       )}
+      {error !== null && <Partly error={error} onRetry={refetch} />}
       {mayRun && !pending && projects.length > 0 && (
         <Suspense>
           <FirstSteps begun={mine.length + ownBusy.length > 0} projects={projects} />
@@ -131,27 +132,29 @@ export function Inbox() {
           on: the sample project, or a repository of yours.
         </Empty>
       ) : attention.length === 0 ? (
-        <Empty
-          icon={<InboxIcon />}
-          title={own ? "Nothing needs you" : "Nothing needs anybody"}
-          action={
-            whose === "mine" &&
-            all.length > 0 && (
-              <Button onClick={() => chosen.set("all")}>
-                Look at {plural(all.length, "card")} of others
-              </Button>
-            )
-          }
-        >
-          {working.length > 0 ? (
-            <>
-              {plural(working.length, "card")} {own && others ? "of yours " : ""}under way. See{" "}
-              <TextLink to="/agents">the agents at work</TextLink>.
-            </>
-          ) : (
-            "Start a card on a board: its result comes here."
-          )}
-        </Empty>
+        error === null && (
+          <Empty
+            icon={<InboxIcon />}
+            title={own ? "Nothing needs you" : "Nothing needs anybody"}
+            action={
+              whose === "mine" &&
+              all.length > 0 && (
+                <Button onClick={() => chosen.set("all")}>
+                  Look at {plural(all.length, "card")} of others
+                </Button>
+              )
+            }
+          >
+            {working.length > 0 ? (
+              <>
+                {plural(working.length, "card")} {own && others ? "of yours " : ""}under way. See{" "}
+                <TextLink to="/agents">the agents at work</TextLink>.
+              </>
+            ) : (
+              "Start a card on a board: its result comes here."
+            )}
+          </Empty>
+        )
       ) : (
         <div className="flex flex-col gap-8">
           {GROUPS.map((group) => {

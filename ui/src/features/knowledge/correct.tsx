@@ -2,11 +2,14 @@ import { type KeyboardEvent, useState } from "react";
 import { type ApiError, asApiError } from "@/api/error";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
+import { Confirm } from "@/components/ui/dialog";
 import { Keys } from "@/components/ui/kbd";
 import { Conflict } from "./conflict";
 import { conflictOf, correctLearning } from "./deeds";
-import { draftOf, sameDraft } from "./draft";
+import { draftOf } from "./draft";
 import { ItemForm } from "./form";
+import { Notice } from "./item";
+import { keyOf, useKept } from "./kept";
 import { useName } from "./people";
 import { useWriting } from "./presence";
 import { words } from "./strings";
@@ -23,9 +26,12 @@ export function Correct({
   onDone: () => void;
 }) {
   // As it was when one began: changes of others since then are noticed by its version.
-  const [opened, setOpened] = useState(item);
+  const { draft, base, version, changed, found, ...kept } = useKept(keyOf(item.id), () => {
+    const base = draftOf(item);
+    return { draft: base, base, version: item.version };
+  });
   const [theirs, setTheirs] = useState<Item | null>(null);
-  const [draft, setDraft] = useState(draftOf(opened));
+  const [discarding, setDiscarding] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
   const name = useName();
@@ -36,7 +42,8 @@ export function Correct({
     setBusy(true);
     setError(null);
     try {
-      await correctLearning(opened, sameDraft(draft, draftOf(opened)) ? null : draft);
+      await correctLearning(item.id, version, changed ? draft : null);
+      kept.end();
       onDone();
     } catch (cause) {
       const failed = asApiError(cause);
@@ -49,7 +56,7 @@ export function Correct({
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) void save();
-    else if (event.key === "Escape" && sameDraft(draft, draftOf(opened))) onCancel();
+    else if (event.key === "Escape" && !changed) onCancel();
     else return;
     event.preventDefault();
   };
@@ -59,13 +66,12 @@ export function Correct({
         <p className="text-muted text-sm">{words.conflict.text(name(theirs.updatedBy), theirs.version)}</p>
         <Conflict
           kind="learning"
-          base={draftOf(opened)}
+          base={base}
           mine={draft}
           theirs={draftOf(theirs)}
           onCancel={() => setTheirs(null)}
           onUse={(merged) => {
-            setDraft(merged);
-            setOpened(theirs);
+            kept.setAll({ draft: merged, base: draftOf(theirs), version: theirs.version });
             setTheirs(null);
           }}
         />
@@ -74,23 +80,38 @@ export function Correct({
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: it only takes the keys of its fields
     <div onKeyDown={onKeyDown} className="flex flex-col gap-5">
-      <ItemForm
-        kind="learning"
-        draft={draft}
-        onChange={(part) => setDraft((before) => ({ ...before, ...part }))}
-        error={error}
-        self={item.id}
-        focusTitle
-      />
+      {found && <Notice>{words.form.found}</Notice>}
+      <ItemForm kind="learning" draft={draft} onChange={kept.set} error={error} self={item.id} focusTitle />
       <FormError error={error} />
-      <div className="flex justify-end gap-2">
-        <Button variant="ghost" onClick={onCancel}>
-          {words.cancel}
+      <div className="flex flex-wrap justify-end gap-2">
+        {changed && (
+          <Button variant="ghost" onClick={() => setDiscarding(true)}>
+            {words.form.discard}
+          </Button>
+        )}
+        <Button variant={changed ? "secondary" : "ghost"} onClick={onCancel}>
+          {changed ? words.form.later : words.cancel}
         </Button>
         <Button variant="primary" busy={busy} disabled={lacks} onClick={() => void save()}>
-          {words.review.correctSave} <Keys keys="mod+enter" />
+          {words.review.correctSave}{" "}
+          <span className="hidden sm:inline">
+            <Keys keys="mod+enter" />
+          </span>
         </Button>
       </div>
+      <Confirm
+        open={discarding}
+        onOpenChange={setDiscarding}
+        title={words.form.discardTitle}
+        confirm={words.form.discard}
+        danger
+        onConfirm={() => {
+          kept.end();
+          onCancel();
+        }}
+      >
+        {words.form.discardText}
+      </Confirm>
     </div>
   );
 }

@@ -155,8 +155,8 @@ export function useReject() {
 }
 
 /** Saves what was put right in a learning (nothing, if it is absent), and verifies it. */
-export async function correctLearning(item: Learning, draft: Draft | null) {
-  decided(await hub.verify(item.id, item.version, draft));
+export async function correctLearning(id: string, version: number, draft: Draft | null) {
+  decided(await hub.verify(id, version, draft));
 }
 
 /** Tells whether a learning helped the member. */

@@ -1,4 +1,4 @@
-import { persistent } from "@/features/feature/lib/persistent";
+import { own } from "@/lib/persistent";
 import type { Blueprint, Entry, Item, Kind, Learning, VersionDraft } from "./types";
 
 /** Everything that the editor holds, whatever the kind; what a kind does not have is not sent. */
@@ -196,7 +196,7 @@ export interface Kept {
 const NOTHING: Kept | null = null;
 
 /** The draft of an item, or of a new one of a kind, which survives a reload. */
-export const keptDraft = (key: string) => persistent<Kept | null>(`guildhall.knowledge.${key}`, NOTHING);
+export const keptDraft = (key: string) => own<Kept | null>(`knowledge.${key}`, NOTHING);
 
 /** Reads what was kept; nothing when it is not of this form, such as after an update. */
 export function readKept(kept: unknown): Kept | null {

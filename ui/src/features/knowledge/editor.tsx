@@ -12,9 +12,10 @@ import { cn } from "@/lib/cn";
 import { Alike, alikeOf, SimilarItems } from "./alike";
 import { Conflict } from "./conflict";
 import { conflictOf, saveItem } from "./deeds";
-import { BLANK, type Draft, draftOf, type Kept, keptDraft, readKept, sameDraft, titleOf } from "./draft";
+import { BLANK, type Draft, draftOf, titleOf } from "./draft";
 import { ItemForm } from "./form";
 import { Notice } from "./item";
+import { keyOf, useKept } from "./kept";
 import * as labels from "./labels";
 import { useName } from "./people";
 import { useWriters, useWriting } from "./presence";
@@ -23,7 +24,6 @@ import { words } from "./strings";
 import type { Item, Kind } from "./types";
 
 const w = words.form;
-const KEEP_MS = 250;
 
 /** What a new item comes from: a run, and a text of it. */
 export interface Beginning {
@@ -48,14 +48,11 @@ export function Editor({
 }) {
   const navigate = useNavigate();
   // A new one keeps its text when its kind is another.
-  const key = item === null ? ["new", beginning.runId].filter(Boolean).join(".") : `item.${item.id}`;
-  const kept = keptDraft(key);
-  const [fresh] = useState<Kept>(() => {
+  const key = item === null ? ["new", beginning.runId].filter(Boolean).join(".") : keyOf(item.id);
+  const { draft, base, version, changed, found, ...kept } = useKept(key, () => {
     const base = item === null ? BLANK : draftOf(item);
     return { draft: { ...base, ...beginning.draft }, base, version: item?.version ?? 0 };
   });
-  const [left] = useState(() => readKept(kept.get()));
-  const [{ draft, base, version }, setState] = useState(left ?? fresh);
   const [why, setWhy] = useState("");
   const [busy, setBusy] = useState(false);
   const [discarding, setDiscarding] = useState(false);
@@ -65,17 +62,6 @@ export function Editor({
   const others = useWriters(item?.id ?? "");
   useWriting(item?.id ?? null);
 
-  const changed = !sameDraft(draft, base);
-  const done = useRef(false);
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      if (!done.current) kept.set(changed ? { draft, base, version } : null);
-    }, KEEP_MS);
-    return () => clearTimeout(timer);
-  }, [kept, draft, base, version, changed]);
-
-  const set = (part: Partial<Draft>) =>
-    setState((before) => ({ ...before, draft: { ...before.draft, ...part } }));
   const lacks = draft.title.trim() === "" || draft.content.trim() === "";
 
   const save = async (anyway = false) => {
@@ -84,8 +70,7 @@ export function Editor({
     setError(null);
     try {
       const saved = await saveItem({ kind, id: item?.id ?? null, draft, version, why, anyway, beginning });
-      done.current = true;
-      kept.set(null);
+      kept.end();
       toast.done(item === null ? w.created : w.saved, titleOf(saved));
       if (item === null)
         void navigate({
@@ -104,12 +89,7 @@ export function Editor({
     }
   };
   const discard = () => {
-    done.current = true;
-    kept.set(null);
-    onDone();
-  };
-  const leave = () => {
-    if (changed) kept.set({ draft, base, version });
+    kept.end();
     onDone();
   };
   // Where the foot does not stay in sight, whoever saved is shown why that failed.
@@ -137,7 +117,7 @@ export function Editor({
           theirs={draftOf(theirs)}
           onCancel={() => setTheirs(null)}
           onUse={(merged) => {
-            setState({ draft: merged, base: draftOf(theirs), version: theirs.version });
+            kept.setAll({ draft: merged, base: draftOf(theirs), version: theirs.version });
             setTheirs(null);
             toast.done(words.conflict.joined);
           }}
@@ -154,16 +134,10 @@ export function Editor({
       {/* biome-ignore lint/a11y/noStaticElementInteractions: it only takes the keys of its fields */}
       <div onKeyDown={onKeyDown} className="flex flex-col gap-5">
         <div className="flex flex-col gap-2 empty:hidden">
-          {left !== null && changed && (
+          {found && (
             <Notice
               action={
-                <Button
-                  size="sm"
-                  onClick={() => {
-                    kept.set(null);
-                    setState(fresh);
-                  }}
-                >
+                <Button size="sm" onClick={kept.discard}>
                   {w.discard}
                 </Button>
               }
@@ -188,7 +162,7 @@ export function Editor({
         <ItemForm
           kind={kind}
           draft={draft}
-          onChange={set}
+          onChange={kept.set}
           error={error}
           self={item?.id ?? null}
           focusTitle={item === null}
@@ -218,7 +192,7 @@ export function Editor({
           <Button
             variant={changed ? undefined : "ghost"}
             title={changed ? w.kept : undefined}
-            onClick={leave}
+            onClick={onDone}
           >
             {changed ? w.later : words.cancel}
           </Button>

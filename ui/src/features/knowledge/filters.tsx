@@ -1,5 +1,5 @@
-import { Tag, X } from "lucide-react";
-import { useState } from "react";
+import { CodeXml, Tag, X } from "lucide-react";
+import { type ReactNode, useState } from "react";
 import { useMembers } from "@/api/queries";
 import { Button } from "@/components/ui/button";
 import { Select } from "@/components/ui/select";
@@ -7,7 +7,16 @@ import { typeName } from "./kind";
 import * as labels from "./labels";
 import { type HubSearch, isNarrowed, SPANS, type Span, typesOf } from "./search";
 import { words } from "./strings";
-import { type BlueprintStatus, ORIGINS, type Origin, REVIEWS, type Review, STATUSES } from "./types";
+import {
+  type BlueprintStatus,
+  CONFIDENCES,
+  type Confidence,
+  ORIGINS,
+  type Origin,
+  REVIEWS,
+  type Review,
+  STATUSES,
+} from "./types";
 
 const ANY = "any";
 const f = words.filters;
@@ -24,7 +33,22 @@ export function Filters({ search, onChange }: { search: HubSearch; onChange: (se
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset would draw itself around a tool bar
     <div role="group" aria-label={f.label} className="flex flex-wrap items-center gap-1.5">
-      <TagFilter tag={search.tag} onChange={(tag) => set("tag", tag ?? ANY)} />
+      <WordFilter
+        icon={<Tag />}
+        value={search.tag}
+        onChange={(tag) => set("tag", tag ?? ANY)}
+        name={f.tag}
+        add={f.addTag}
+        remove={f.removeTag}
+      />
+      <WordFilter
+        icon={<CodeXml />}
+        value={search.language}
+        onChange={(language) => set("language", language ?? ANY)}
+        name={f.language}
+        add={f.addLanguage}
+        remove={f.removeLanguage}
+      />
       {kind !== undefined && (
         <Select<string>
           variant="chip"
@@ -58,6 +82,21 @@ export function Filters({ search, onChange }: { search: HubSearch; onChange: (se
           options={[
             { value: ANY, label: f.anyReview },
             ...REVIEWS.map((review) => ({ value: review, label: labels.review[review] })),
+          ]}
+        />
+      )}
+      {kind === "learning" && (
+        <Select<Confidence | typeof ANY>
+          variant="chip"
+          label={f.confidence}
+          value={search.confidence ?? ANY}
+          onChange={(value) => set("confidence", value)}
+          options={[
+            { value: ANY, label: f.anyConfidence },
+            ...CONFIDENCES.map((sure) => ({
+              value: sure,
+              label: `${f.confidence}: ${labels.confidence[sure].toLowerCase()}`,
+            })),
           ]}
         />
       )}
@@ -104,22 +143,33 @@ export function Filters({ search, onChange }: { search: HubSearch; onChange: (se
   );
 }
 
-function TagFilter({
-  tag,
+/** A word by which the list is narrowed: typed, and then shown with the way to take it off. */
+function WordFilter({
+  icon,
+  value,
   onChange,
+  name,
+  add,
+  remove,
 }: {
-  tag: string | undefined;
-  onChange: (tag: string | undefined) => void;
+  icon: ReactNode;
+  value: string | undefined;
+  onChange: (value: string | undefined) => void;
+  name: string;
+  add: string;
+  remove: (value: string) => string;
 }) {
   const [text, setText] = useState("");
-  if (tag !== undefined)
+  if (value !== undefined)
     return (
       <span className="inline-flex h-7 max-w-48 items-center gap-1 rounded-md border border-accent bg-accent-soft pr-0.5 pl-2 text-accent-text text-sm">
-        <Tag aria-hidden className="size-3.5 shrink-0" />
-        <span className="truncate">{tag}</span>
+        <span aria-hidden className="shrink-0 [&_svg]:size-3.5">
+          {icon}
+        </span>
+        <span className="truncate">{value}</span>
         <button
           type="button"
-          aria-label={f.removeTag(tag)}
+          aria-label={remove(value)}
           onClick={() => onChange(undefined)}
           className="flex size-6 shrink-0 items-center justify-center rounded hover:bg-hover"
         >
@@ -133,10 +183,12 @@ function TagFilter({
   };
   return (
     <label className="inline-flex h-7 items-center gap-1.5 rounded-md border border-line px-2 text-muted text-sm focus-within:border-ring focus-within:ring-2 focus-within:ring-ring/30 hover:bg-hover">
-      <Tag aria-hidden className="size-3.5" />
+      <span aria-hidden className="[&_svg]:size-3.5">
+        {icon}
+      </span>
       <input
-        aria-label={f.addTag}
-        placeholder={f.tag}
+        aria-label={add}
+        placeholder={name}
         value={text}
         maxLength={40}
         autoComplete="off"

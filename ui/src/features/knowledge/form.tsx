@@ -5,7 +5,7 @@ import { Select } from "@/components/ui/select";
 import { ContentField } from "./content-field";
 import type { Draft } from "./draft";
 import * as labels from "./labels";
-import { ListField } from "./list-field";
+import { ListField, patternsOf } from "./list-field";
 import { RelatedField } from "./related-field";
 import { words } from "./strings";
 import { CATEGORIES, CONFIDENCES, ENTRY_TYPES, type Kind, LEARNING_TYPES, STATUSES } from "./types";
@@ -207,6 +207,7 @@ function Where({ kind, draft, onChange, told }: Pick<Props, "kind" | "draft" | "
           label={w.filePatterns}
           help={w.filePatternsHelp}
           error={told(`${of}.filePatterns`)}
+          parts={patternsOf}
           value={draft.filePatterns}
           onChange={(filePatterns) => onChange({ filePatterns })}
         />

@@ -64,7 +64,7 @@ export function Hub({ search, go }: { search: HubSearch; go: (search: HubSearch)
 
   const setKind = (kind: string) => {
     // What only another kind has narrows nothing any more.
-    const { type: _, status: __, review: ___, kind: ____, ...rest } = search;
+    const { type: _, status: __, review: ___, confidence: ____, kind: _____, ...rest } = search;
     const chosen = KINDS.find((one) => one === kind);
     go(chosen === undefined ? rest : { ...rest, kind: chosen });
   };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ownKey } from "@/lib/persistent";
 import { titleFrom } from "./beginning";
 import { hitOf } from "./calls";
 import {
@@ -122,13 +123,13 @@ describe("a draft", () => {
   it("survives a reload, and whatever an older page has left", () => {
     const draft: Draft = { ...BLANK, title: "Half" };
     keptDraft("new").set({ draft, base: BLANK, version: 0 });
-    expect(readKept(JSON.parse(localStorage.getItem("guildhall.knowledge.new") ?? ""))).toEqual({
+    expect(readKept(JSON.parse(localStorage.getItem(ownKey("knowledge.new")) ?? ""))).toEqual({
       draft,
       base: BLANK,
       version: 0,
     });
     keptDraft("new").set(null);
-    expect(localStorage.getItem("guildhall.knowledge.new")).toBeNull();
+    expect(localStorage.getItem(ownKey("knowledge.new"))).toBeNull();
     for (const left of [null, "x", {}, { draft: {}, base: {} }]) expect(readKept(left)).toBeNull();
     const old = readKept({ draft: { title: "Half" }, base: {}, version: 2 });
     expect(old && sameDraft(old.draft, draft)).toBe(true);

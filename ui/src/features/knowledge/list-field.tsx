@@ -1,8 +1,22 @@
 import { X } from "lucide-react";
 import { type KeyboardEvent, useId, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { Field, Input } from "@/components/ui/input";
 import { announce } from "@/lib/announce";
 import { words } from "./strings";
+
+/** File patterns, parted by commas: those within braces belong to a pattern. */
+export function patternsOf(text: string): string[] {
+  const parts = [""];
+  let depth = 0;
+  for (const sign of text) {
+    if (sign === "{") depth += 1;
+    if (sign === "}") depth = Math.max(0, depth - 1);
+    if (sign === "," && depth === 0) parts.push("");
+    else parts.push((parts.pop() ?? "") + sign);
+  }
+  return parts;
+}
 
 /** Several short words, such as tags. Enter or a comma adds what was typed; Backspace in the empty field takes the last away. */
 export function ListField({
@@ -14,6 +28,7 @@ export function ListField({
   onChange,
   known = [],
   tidy = (entry) => entry.trim(),
+  parts = (text) => text.split(","),
 }: {
   label: string;
   help?: string;
@@ -25,13 +40,14 @@ export function ListField({
   known?: readonly string[];
   /** How an entry is written. */
   tidy?: (entry: string) => string;
+  /** How a text is taken apart into entries. */
+  parts?: (text: string) => string[];
 }) {
   const [text, setText] = useState("");
   const input = useRef<HTMLInputElement>(null);
   const listId = useId();
   const add = (typed: string) => {
-    const more = typed
-      .split(",")
+    const more = parts(typed)
       .map(tidy)
       .filter((entry, at, all) => entry !== "" && !value.includes(entry) && all.indexOf(entry) === at);
     if (more.length > 0) onChange([...value, ...more]);
@@ -44,8 +60,20 @@ export function ListField({
   };
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
     if (event.nativeEvent.isComposing) return;
-    if ((event.key === "Enter" || event.key === ",") && !event.metaKey && !event.ctrlKey) {
+    if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) {
+      if (text.trim() === "") return;
+      // Whoever saves with it would not have the word yet: it is told of the key once it has.
+      event.preventDefault();
+      event.stopPropagation();
+      flushSync(() => add(text));
+      const { key, metaKey, ctrlKey } = event;
+      event.currentTarget.dispatchEvent(
+        new KeyboardEvent("keydown", { key, metaKey, ctrlKey, bubbles: true, cancelable: true }),
+      );
+    } else if (event.key === "Enter" || event.key === ",") {
       if (event.key === "Enter" && text.trim() === "") return;
+      // A comma within an entry is a part of it.
+      if (event.key === "," && parts(`${text},`).at(-1) !== "") return;
       event.preventDefault();
       add(text);
     } else if (event.key === "Backspace" && text === "" && value.length > 0) {

@@ -1,15 +1,16 @@
-import { type KeyboardEvent, useState } from "react";
+import type { KeyboardEvent } from "react";
 import { asApiError } from "@/api/error";
 import { Button } from "@/components/ui/button";
 import { Field, FieldTextarea } from "@/components/ui/input";
 import { Keys } from "@/components/ui/kbd";
+import { own } from "@/lib/persistent";
 import { useReject } from "./deeds";
 import { words } from "./strings";
 import type { Learning } from "./types";
 
 const r = words.review;
 
-/** Asks why a learning is wrong, and rejects it. */
+/** Asks why a learning is wrong, and rejects it. What is typed waits for whoever looks elsewhere meanwhile. */
 export function RejectForm({
   item,
   onCancel,
@@ -19,12 +20,17 @@ export function RejectForm({
   onCancel: () => void;
   onDone: () => void;
 }) {
-  const [reason, setReason] = useState("");
+  const reasons = own<string>(`reject.${item.id}`, "");
+  const reason = reasons.use();
   const reject = useReject();
   const send = () => {
     const why = reason.trim();
+    if (reject.isPending || why === "") return;
     // Whoever was refused is told why, and stays where they are.
-    if (!reject.isPending && why !== "") reject.mutate({ item, reason: why }, { onSuccess: onDone });
+    reject.mutateAsync({ item, reason: why }, { onSuccess: onDone }).then(
+      () => reasons.set(""),
+      () => {},
+    );
   };
   const onKey = (event: KeyboardEvent) => {
     if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) send();
@@ -44,7 +50,7 @@ export function RejectForm({
         <FieldTextarea
           value={reason}
           maxLength={500}
-          onChange={(event) => setReason(event.target.value)}
+          onChange={(event) => reasons.set(event.target.value)}
           autoFocus
         />
       </Field>

@@ -2,6 +2,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Check, ChevronLeft, ChevronRight, ClipboardCheck, Pencil, Scale, Undo2, X } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
+import { isLost } from "@/api/error";
 import { useMay } from "@/api/queries";
 import { Markdown } from "@/components/markdown";
 import { Page } from "@/components/page";
@@ -15,6 +16,7 @@ import { SimilarItems } from "./alike";
 import { Correct } from "./correct";
 import { useVerify } from "./deeds";
 import { Loading, Notice } from "./item";
+import { keyOf, useIsKept } from "./kept";
 import { typeName } from "./kind";
 import { watch } from "./live";
 import { Attribution } from "./people";
@@ -138,7 +140,7 @@ interface Props {
 
 function One({ id, ...props }: Props & { id: string }) {
   const item = useQuery(hubQueries.item(id, "learning"));
-  if (item.isError) return <ErrorState error={item.error} onRetry={() => void item.refetch()} />;
+  if (isLost(item)) return <ErrorState error={item.error} onRetry={() => void item.refetch()} />;
   if (item.data === undefined) return <Loading />;
   const learning = item.data.item;
   if (learning.kind !== "learning") return null;
@@ -151,6 +153,7 @@ function Decide({ item, gone, step, advance }: Props & { item: Learning }) {
   const writers = useWriters(item.id);
   const [mode, setMode] = useState<Mode>("look");
   const [asking, setAsking] = useState(false);
+  const begun = useIsKept(keyOf(item.id));
   const verify = useVerify();
   const decided = (said: string) => {
     announce(said);
@@ -183,6 +186,17 @@ function Decide({ item, gone, step, advance }: Props & { item: Learning }) {
   return (
     <article className="flex flex-col gap-4">
       {writers.length > 0 && <Notice>{words.item.writes(writers.join(", "))}</Notice>}
+      {begun && mayWrite && !gone && (
+        <Notice
+          action={
+            <Button size="sm" onClick={() => setMode("correct")}>
+              {r.goOn}
+            </Button>
+          }
+        >
+          {r.begun}
+        </Notice>
+      )}
       <div className="rounded-xl border border-line bg-surface p-5 shadow-card">
         <div className="mb-3 flex flex-wrap items-center gap-2">
           <Badge tone="amber">{typeName("learning", item.type)}</Badge>

@@ -13,6 +13,8 @@ describe("the hub's address", () => {
       tag: "db",
       type: "bug-fix",
       review: "proposed",
+      confidence: "high",
+      language: "rust",
       origin: "agent",
       author: ADA,
       since: "7",
@@ -25,7 +27,9 @@ describe("the hub's address", () => {
     expect(
       hubSearch({ kind: "poem", q: "  ", tag: "", origin: "ada", author: "ada", since: "8", extra: 1 }),
     ).toEqual({});
-    expect(hubSearch({ kind: "entry", type: "bug-fix", status: "active", review: "proposed" })).toEqual({
+    expect(
+      hubSearch({ kind: "entry", type: "bug-fix", status: "active", review: "proposed", confidence: "high" }),
+    ).toEqual({
       kind: "entry",
     });
     expect(hubSearch({ kind: "blueprint", type: "testing", status: "active" })).toEqual({

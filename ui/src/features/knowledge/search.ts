@@ -1,6 +1,8 @@
 import {
   type BlueprintStatus,
   CATEGORIES,
+  CONFIDENCES,
+  type Confidence,
   ENTRY_TYPES,
   KINDS,
   type Kind,
@@ -25,6 +27,10 @@ export interface HubSearch {
   type?: string;
   status?: BlueprintStatus;
   review?: Review;
+  /** How sure a learning is. */
+  confidence?: Confidence;
+  /** The programming language that it speaks of. */
+  language?: string;
   /** By whom it came: members, agents or programs. */
   origin?: Origin;
   /** The member who wrote it, or whose agent or program did. */
@@ -80,6 +86,8 @@ export function hubSearch(search: Record<string, unknown>): HubSearch {
     type: one(typesOf(kind), search.type),
     status: kind === "blueprint" ? one(STATUSES, search.status) : undefined,
     review: kind === "learning" ? one(REVIEWS, search.review) : undefined,
+    confidence: kind === "learning" ? one(CONFIDENCES, search.confidence) : undefined,
+    language: text(search.language, 40),
     origin: one(ORIGINS, search.origin),
     author: id(search.author),
     since: one(SPANS, search.since),

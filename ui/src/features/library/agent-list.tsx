@@ -71,11 +71,7 @@ export function AgentCards({
               <span className="num">{s.tools(tools)}</span>
               {agent.model.model && <span className="min-w-0 truncate">· {agent.model.model}</span>}
               <span className="relative z-10 ml-auto flex items-center gap-1">
-                {mayRun && agent.status !== "archived" && (
-                  <Button size="sm" onClick={() => onTry(agent)} aria-label={`${s.tryIt}: ${agent.name}`}>
-                    <FlaskConical /> {s.tryIt}
-                  </Button>
-                )}
+                {mayRun && <TryButton agent={agent} onTry={() => onTry(agent)} />}
                 {mayBuild && (
                   <AgentMenu agent={agent} mayChange={mayChange(agent)} onEdit={() => onEdit(agent)} />
                 )}
@@ -85,6 +81,16 @@ export function AgentCards({
         );
       })}
     </ul>
+  );
+}
+
+/** Where an agent is tried, and where one finds again what it did; of an archived one only that. */
+function TryButton({ agent, onTry }: { agent: Agent; onTry: () => void }) {
+  const label = agent.status === "archived" ? s.tasks : s.tryIt;
+  return (
+    <Button size="sm" onClick={onTry} aria-label={`${label}: ${agent.name}`}>
+      <FlaskConical /> {label}
+    </Button>
   );
 }
 

@@ -10,9 +10,18 @@ const drawn: Record<string, LucideIcon> = {
   "📝": FilePen,
 };
 
-/** An agent's sign; it says nothing that does not stand beside it. */
-export function AgentSign({ icon, className }: { icon: string | null | undefined; className?: string }) {
-  const Drawn = icon ? drawn[icon] : Bot;
+/** The sign of an agent or a system; it says nothing that does not stand beside it. */
+export function AgentSign({
+  icon,
+  className,
+  otherwise = Bot,
+}: {
+  icon: string | null | undefined;
+  className?: string;
+  /** What is drawn where there is none. */
+  otherwise?: LucideIcon;
+}) {
+  const Drawn = icon ? drawn[icon] : otherwise;
   return (
     <span aria-hidden className={cn("inline-flex items-center justify-center", className)}>
       {Drawn ? <Drawn className="size-[1em]" /> : icon}

@@ -1,4 +1,4 @@
-import { queryOptions, useQuery } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions, useQuery } from "@tanstack/react-query";
 import { all, body, client, path } from "@/api/client";
 import { keys } from "@/api/keys";
 import type { Agent, AgentDraft, AgentPatch, WorkMode } from "@/api/types";
@@ -24,6 +24,7 @@ export const agentCalls = {
   remove: (id: string) => body(client.DELETE("/api/agents/{id}", path(id))),
   run: (id: string, wish: { projectId: string; prompt: string; mode: WorkMode }) =>
     body(client.POST("/api/agents/{id}/run", { ...path(id), body: wish })),
+  toCard: (task: string) => body(client.POST("/api/tasks/{id}/to-card", { ...path(task), body: {} })),
 };
 
 export const agentQueries = {
@@ -34,6 +35,22 @@ export const agentQueries = {
       queryFn: async ({ signal }) =>
         (await agentCalls.list(signal)).sort((a, b) => a.name.localeCompare(b.name)),
       staleTime: Number.POSITIVE_INFINITY,
+    }),
+  tasks: (id: string) =>
+    infiniteQueryOptions({
+      queryKey: keys.tasks(id),
+      queryFn: ({ pageParam, signal }) =>
+        body(
+          client.GET("/api/agents/{id}/tasks", {
+            params: {
+              path: { id },
+              query: pageParam === undefined ? { limit: 10 } : { limit: 10, after: pageParam },
+            },
+            signal,
+          }),
+        ),
+      initialPageParam: undefined as string | undefined,
+      getNextPageParam: (last) => last.next ?? undefined,
     }),
   tools: () =>
     queryOptions({

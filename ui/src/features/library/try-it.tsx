@@ -1,5 +1,8 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { type ApiError, asApiError } from "@/api/error";
+import { keys } from "@/api/keys";
 import { useFeature, useProjects, useRun } from "@/api/queries";
 import type { Agent, WorkMode } from "@/api/types";
 import { FormError } from "@/components/form-error";
@@ -8,25 +11,45 @@ import { Dialog } from "@/components/ui/dialog";
 import { Field, FieldTextarea } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
 import { LiveTab } from "@/features/feature/live/LiveTab";
+import { useUnsaved } from "@/lib/unsaved";
 import { agentCalls } from "./queries";
 import { s } from "./strings";
+import { AgentTasks } from "./tasks";
 
 void import("@/components/markdown-body");
 
-/** Lets an agent work on a prompt by itself, and shows that as it happens. */
+/** Lets an agent work on a prompt by itself, and shows that as it happens; of an archived one, what it did. */
 export function TryIt({ agent, onClose }: { agent: Agent; onClose: () => void }) {
   const [task, setTask] = useState<{ feature: string; run: string } | null>(null);
+  const archived = agent.status === "archived";
   return (
     <Dialog
       open
       onOpenChange={(open) => !open && onClose()}
-      title={s.try.title(agent.name)}
-      {...(task === null ? { description: s.try.text } : {})}
+      title={archived ? s.try.tasksOf(agent.name) : s.try.title(agent.name)}
+      {...(task === null && !archived ? { description: s.try.text } : {})}
       width="lg"
-      {...(task === null ? {} : { footer: <Button onClick={() => setTask(null)}>{s.try.again}</Button> })}
+      {...(task === null ? {} : { footer: <Footer task={task.feature} onAgain={() => setTask(null)} /> })}
     >
-      {task === null ? <Ask agent={agent} onBegun={setTask} /> : <Watch task={task} />}
+      {task === null ? (
+        <>
+          {!archived && <Ask agent={agent} onBegun={setTask} />}
+          <AgentTasks agentId={agent.id} alone={archived} />
+        </>
+      ) : (
+        <Watch task={task} />
+      )}
     </Dialog>
+  );
+}
+
+/** The way to all of what came of it, which stays when this is closed. */
+function Footer({ task, onAgain }: { task: string; onAgain: () => void }) {
+  return (
+    <>
+      <Button onClick={onAgain}>{s.try.again}</Button>
+      <Button render={<Link to="/f/$featureId" params={{ featureId: task }} />}>{s.try.page}</Button>
+    </>
   );
 }
 
@@ -37,12 +60,15 @@ function Ask({
   agent: Agent;
   onBegun: (task: { feature: string; run: string }) => void;
 }) {
+  const client = useQueryClient();
   const projects = (useProjects().data ?? []).filter((project) => project.status === "ready");
   const [chosen, setChosen] = useState<string | null>(null);
   const [prompt, setPrompt] = useState("");
   const [mode, setMode] = useState<WorkMode>("read");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
+  // Until it has begun: whose session has ended by then signs in over it, and nothing is lost.
+  useUnsaved(prompt.trim() !== "");
   const projectId = chosen ?? projects[0]?.id;
   if (projectId === undefined) return <p className="px-5 pb-6 text-muted text-sm">{s.try.noProject}</p>;
 
@@ -52,6 +78,7 @@ function Ask({
     setError(null);
     try {
       const { feature, run } = await agentCalls.run(agent.id, { projectId, prompt, mode });
+      void client.invalidateQueries({ queryKey: keys.tasks(agent.id) });
       onBegun({ feature: feature.id, run: run.id });
     } catch (cause) {
       setError(asApiError(cause));

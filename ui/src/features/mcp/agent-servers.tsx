@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
+import { Badge } from "@/components/ui/badge";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Switch } from "@/components/ui/switch";
-import { byName, type Chosen } from "./draft";
+import { type Chosen, choices } from "./draft";
 import { mcpQueries } from "./queries";
 import { s } from "./strings";
 
@@ -18,10 +19,11 @@ export function AgentServers({
   error: string | undefined;
 }) {
   const servers = useQuery(mcpQueries.all());
-  const known = byName(servers.data ?? [], chosen);
-  const set = (name: string, tools: string[] | null | undefined) => {
-    const { [name]: _, ...rest } = chosen;
-    onChange(tools === undefined ? rest : { ...rest, [name]: tools });
+  // What an id means is known with them.
+  const known = servers.isPending ? [] : choices(servers.data ?? [], chosen);
+  const set = (ref: string, tools: string[] | null | undefined) => {
+    const { [ref]: _, ...rest } = chosen;
+    onChange(tools === undefined ? rest : { ...rest, [ref]: tools });
   };
   return (
     <fieldset className="flex min-w-0 flex-col gap-2.5">
@@ -30,15 +32,21 @@ export function AgentServers({
         {servers.data !== undefined && known.length === 0 ? s.agent.none : s.agent.help}
       </p>
       {servers.isPending && <Skeleton className="h-10" />}
-      {known.map(({ name, tools }) => {
-        const mine = chosen[name];
-        const there = servers.data?.some((server) => server.name === name) ?? true;
+      {known.map(({ ref, name, tools, mine, team, there }, at) => {
+        // Switched off, one by its id makes room for its name: the switch stays, and the focus on it.
+        const first = known[at - 1]?.name !== name;
         return (
-          <div key={name} className="flex flex-col gap-2">
+          <div key={first ? name : ref} className="flex flex-col gap-2">
             <Switch
-              label={<span className="font-mono text-xs">{name}</span>}
+              label={
+                <span className="inline-flex flex-wrap items-center gap-x-2 gap-y-1">
+                  <span className="font-mono text-xs">{name}</span>
+                  {team && <Badge tone="outline">{s.agent.team}</Badge>}
+                  {ref !== name && <Badge tone="outline">{s.agent.byId}</Badge>}
+                </span>
+              }
               help={
-                !there
+                servers.data !== undefined && !there
                   ? s.agent.unknown
                   : mine === null
                     ? s.agent.all
@@ -48,7 +56,7 @@ export function AgentServers({
               }
               checked={mine !== undefined}
               disabled={disabled}
-              onChange={(on) => set(name, on ? null : undefined)}
+              onChange={(on) => set(ref, on ? null : undefined)}
             />
             {mine !== undefined && tools.length > 0 && (
               <fieldset aria-label={s.agent.choose(name)} className="grid gap-1.5 pl-10.5 sm:grid-cols-2">
@@ -64,7 +72,7 @@ export function AgentServers({
                           ? [...before, tool]
                           : before.filter((other) => other !== tool);
                         // With all of them on, it has those as well that the server will offer later.
-                        set(name, tools.every((other) => next.includes(other)) ? null : next);
+                        set(ref, tools.every((other) => next.includes(other)) ? null : next);
                       }}
                       className="size-4 shrink-0 accent-(--accent)"
                     />

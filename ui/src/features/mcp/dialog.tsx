@@ -28,14 +28,14 @@ import { s } from "./strings";
 /** Characters that a name may have: it begins the names of its tools, which providers bound. */
 const NAME = 24;
 
-/** Adds a server to a project, or changes one. */
+/** Adds a server to a project, or to the whole team where none is named, or changes one. */
 export function ServerDialog({
   projectId,
   server,
   proposal,
   onClose,
 }: {
-  projectId: string;
+  projectId: string | null;
   server?: McpServer;
   /** What a new one begins as. */
   proposal?: McpProposal;
@@ -75,7 +75,7 @@ function ServerForm({
   onSaved,
 }: {
   id: string;
-  projectId: string;
+  projectId: string | null;
   server: McpServer | undefined;
   beginning: ServerFormDraft;
   onSaved: () => void;
@@ -130,7 +130,11 @@ function ServerForm({
         ]}
       />
       {draft.kind === "stdio" ? (
-        <Field label={s.form.command} error={error?.field("transport.command")}>
+        <Field
+          label={s.form.command}
+          help={projectId === null && <span className="text-amber">{s.form.teamCommand}</span>}
+          error={error?.field("transport.command")}
+        >
           <FieldTextarea
             value={draft.command}
             onChange={(event) => move({ command: event.target.value.replaceAll("\n", " ") })}
@@ -138,7 +142,11 @@ function ServerForm({
             maxLength={2_000}
             rows={2}
             spellCheck={false}
-            placeholder="npx --yes @modelcontextprotocol/server-everything"
+            placeholder={
+              projectId === null
+                ? "/usr/local/bin/docs-mcp"
+                : "npx --yes @modelcontextprotocol/server-everything"
+            }
             className="min-h-14 font-mono text-xs"
           />
         </Field>

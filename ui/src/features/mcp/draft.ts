@@ -137,19 +137,52 @@ export const waiting = <Tool extends McpToolLine>(tools: Tool[]): Tool[] =>
 export const approvable = (tools: McpToolLine[]): { name: string; hash: string }[] =>
   waiting(tools).flatMap(({ name, hash }) => (hash === null ? [] : [{ name, hash }]));
 
-/** Which tools of which servers an agent has: all of a server's where its list is `null`. */
+/** Which tools of which servers, by name or id, an agent has: all of a server's where its list is `null`. */
 export type Chosen = Record<string, string[] | null>;
 
-/** The servers of all projects by name, with the tools that any of them has. */
-export function byName(servers: McpServerLine[], chosen: Chosen): { name: string; tools: string[] }[] {
-  const all = new Map<string, Set<string>>();
-  for (const [name, tools] of Object.entries(chosen)) all.set(name, new Set(tools ?? []));
-  for (const server of servers) {
-    const tools = all.get(server.name) ?? new Set();
-    for (const tool of server.tools) tools.add(tool.name);
-    all.set(server.name, tools);
+/** A server as the form of an agent offers it. */
+export interface Choice {
+  /** What the agent says for it: its name, or the id of one server. */
+  ref: string;
+  name: string;
+  /** All that it is known to have, in whichever project. */
+  tools: string[];
+  /** What the agent has of it; nothing where it does not have the server. */
+  mine: string[] | null | undefined;
+  /** Whether the team has it. */
+  team: boolean;
+  /** Whether a project or the team has it. */
+  there: boolean;
+}
+
+/** The servers of the team and of all projects by name. One that the agent has by its id stands in the place of its name. */
+export function choices(servers: McpServerLine[], chosen: Chosen): Choice[] {
+  const had = new Map(Object.entries(chosen));
+  const byId = new Map(servers.map((server) => [server.id, server]));
+  const all = new Map<string, Omit<Choice, "tools"> & { tools: Set<string> }>();
+  const pinned = new Set<string>();
+  for (const [ref, mine] of had) {
+    const server = byId.get(ref);
+    if (server && !had.has(server.name)) pinned.add(server.name);
+    all.set(ref, {
+      ref,
+      name: server?.name ?? ref,
+      tools: new Set(mine),
+      mine,
+      team: false,
+      there: false,
+    });
   }
-  return [...all]
-    .map(([name, tools]) => ({ name, tools: [...tools].sort() }))
-    .sort((a, b) => a.name.localeCompare(b.name));
+  const meet = (ref: string, { name, tools, projectId }: McpServerLine) => {
+    const choice = all.get(ref) ?? { ref, name, tools: new Set(), mine: undefined, team: false, there: true };
+    for (const tool of tools) choice.tools.add(tool.name);
+    all.set(ref, { ...choice, team: choice.team || projectId === null, there: true });
+  };
+  for (const server of servers) {
+    if (had.has(server.id)) meet(server.id, server);
+    if (!pinned.has(server.name)) meet(server.name, server);
+  }
+  return [...all.values()]
+    .map((choice) => ({ ...choice, tools: [...choice.tools].sort() }))
+    .sort((a, b) => a.name.localeCompare(b.name) || Number(a.ref !== a.name) - Number(b.ref !== b.name));
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { approvable, byName, draftOf, emptyValue, moved, shapeText, toChange, toDraft } from "./draft";
+import { approvable, choices, draftOf, emptyValue, moved, shapeText, toChange, toDraft } from "./draft";
 import type { McpServer, McpShape, McpTool } from "./queries";
 
 const shape: McpShape = {
@@ -110,10 +110,24 @@ describe("tools", () => {
   it("are offered to agents by the server's name, in whichever project", () => {
     const other = { ...server, id: "t", projectId: "q", tools: [tool("sub")] };
     const files = { ...server, id: "u", name: "files", tools: [] };
-    expect(byName([server, other, files], { lost: ["x"] })).toEqual([
-      { name: "docs", tools: ["add", "sub"] },
-      { name: "files", tools: [] },
-      { name: "lost", tools: ["x"] },
+    const team = { ...server, id: "v", projectId: null, name: "files", tools: [tool("list")] };
+    expect(choices([server, other, files, team], { lost: ["x"] })).toEqual([
+      { ref: "docs", name: "docs", tools: ["add", "sub"], mine: undefined, team: false, there: true },
+      { ref: "files", name: "files", tools: ["list"], mine: undefined, team: true, there: true },
+      { ref: "lost", name: "lost", tools: ["x"], mine: ["x"], team: false, there: false },
     ]);
+  });
+
+  it("stand under the server's name where an agent has it by its id, which stays what it says", () => {
+    const other = { ...server, id: "t", projectId: null, tools: [tool("sub")] };
+    const byId = { ref: "t", name: "docs", tools: ["sub"], mine: null, team: true, there: true };
+    expect(choices([server, other], { t: null })).toEqual([byId]);
+    // Those of its name in other projects are not it.
+    const own = { ...byId, ref: "s", tools: ["add", "old"], mine: ["old"], team: false };
+    expect(choices([server, other], { s: ["old"] })).toEqual([own]);
+    // It may have both, and the name alone once the id is switched off.
+    const named = { ref: "docs", name: "docs", tools: ["add", "sub"], team: true, there: true };
+    expect(choices([server, other], { t: null, docs: [] })).toEqual([{ ...named, mine: [] }, byId]);
+    expect(choices([server, other], {})).toEqual([{ ...named, mine: undefined }]);
   });
 });

@@ -13,17 +13,23 @@ export type McpStanding = Schema.McpStanding;
 export type McpServerDraft = Schema.CreateMcpServer;
 export type McpServerChange = Schema.ChangeMcpServer;
 
+const listed = (query: { team?: boolean }, signal: AbortSignal | undefined) =>
+  all<McpServerLine>((after) =>
+    body(
+      client.GET("/api/mcp-servers", {
+        params: { query: after === undefined ? query : { ...query, after } },
+        signal: signal ?? null,
+      }),
+    ),
+  );
+
 /** What is asked of the server about MCP servers. */
 export const mcpCalls = {
-  all: (signal?: AbortSignal) =>
-    all<McpServerLine>((after) =>
-      body(
-        client.GET("/api/mcp-servers", {
-          params: { query: after === undefined ? {} : { after } },
-          signal: signal ?? null,
-        }),
-      ),
-    ),
+  /** The team's and those of all projects. */
+  all: (signal?: AbortSignal) => listed({}, signal),
+  /** Those that are the whole team's, by name. */
+  team: async (signal?: AbortSignal) =>
+    (await listed({ team: true }, signal)).sort((a, b) => a.name.localeCompare(b.name)),
   /** With all that it says of its tools. */
   one: (id: string, signal?: AbortSignal) =>
     body(client.GET("/api/mcp-servers/{id}", { ...path(id), signal: signal ?? null })),
@@ -36,12 +42,21 @@ export const mcpCalls = {
         client.GET("/api/projects/{id}/mcp-proposals", { ...path(projectId), signal: signal ?? null }),
       )
     ).items,
-  create: (projectId: string, draft: McpServerDraft) =>
-    body(client.POST("/api/projects/{id}/mcp-servers", { ...path(projectId), body: draft })),
+  /** Adds one to a project, or to the whole team where none is named. */
+  create: (projectId: string | null, draft: McpServerDraft) =>
+    projectId === null
+      ? body(client.POST("/api/mcp-servers", { body: draft }))
+      : body(client.POST("/api/projects/{id}/mcp-servers", { ...path(projectId), body: draft })),
   change: (id: string, change: McpServerChange) =>
     body(client.PATCH("/api/mcp-servers/{id}", { ...path(id), body: change })),
   remove: (id: string) => body(client.DELETE("/api/mcp-servers/{id}", path(id))),
-  test: (id: string) => body(client.POST("/api/mcp-servers/{id}/test", path(id))),
+  /** A program of the whole team's is tried in a project's sandbox. */
+  test: (id: string, projectId?: string) =>
+    body(
+      client.POST("/api/mcp-servers/{id}/test", {
+        params: { path: { id }, query: projectId === undefined ? {} : { projectId } },
+      }),
+    ),
   approve: (id: string, tools: { name: string; hash: string }[]) =>
     body(client.POST("/api/mcp-servers/{id}/approve-tools", { ...path(id), body: { tools } })),
   choose: (id: string, tools: { name: string; enabled: boolean }[]) =>
@@ -54,6 +69,12 @@ export const mcpQueries = {
     queryOptions({
       queryKey: keys.mcpServersOf(projectId),
       queryFn: ({ signal }) => mcpCalls.of(projectId, signal),
+      staleTime: Number.POSITIVE_INFINITY,
+    }),
+  team: () =>
+    queryOptions({
+      queryKey: keys.mcpServersOf("team"),
+      queryFn: ({ signal }) => mcpCalls.team(signal),
       staleTime: Number.POSITIVE_INFINITY,
     }),
   one: (id: string) =>

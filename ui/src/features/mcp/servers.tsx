@@ -1,4 +1,5 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type UseQueryResult, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { ChevronRight, CircleCheck, CircleX, Plug, Plus } from "lucide-react";
 import { useState } from "react";
 import { asApiError } from "@/api/error";
@@ -18,36 +19,67 @@ import { waiting } from "./draft";
 import { type McpProposal, type McpServerLine, mcpCalls, mcpQueries } from "./queries";
 import { s } from "./strings";
 import { Tools } from "./tools";
+import { TryDialog } from "./try-dialog";
 
 /** The MCP servers of a project, in its settings. */
 export default function McpServers({ projectId, mayManage }: { projectId: string; mayManage: boolean }) {
   const servers = useQuery(mcpQueries.of(projectId));
-  const [adding, setAdding] = useState(false);
+  // Without them, the project's own are all that is to be shown here.
+  const teams = useQuery(mcpQueries.team()).data ?? [];
   return (
     <Section title={s.title} id="mcp-servers" lead={s.lead}>
       <div className="flex flex-col items-start gap-3">
-        {servers.isError ? (
-          <ErrorState error={servers.error} onRetry={() => void servers.refetch()} className="py-6" />
-        ) : servers.data === undefined ? (
-          <Skeleton className="h-15 w-full rounded-xl" />
-        ) : servers.data.length === 0 ? (
-          <p className="text-muted text-sm">{s.none}</p>
-        ) : (
-          <ul className="w-full divide-y divide-line rounded-xl border border-line bg-surface shadow-card">
-            {servers.data.map((server) => (
-              <Row key={server.id} server={server} mayManage={mayManage} />
-            ))}
-          </ul>
+        <Servers projectId={projectId} servers={servers} none={s.none} mayManage={mayManage} />
+        {teams.length > 0 && (
+          <p className="text-muted text-sm">
+            {s.beside(teams.map((server) => server.name))}{" "}
+            <Link to="/settings" hash="team-mcp-servers" className="text-accent-text hover:underline">
+              {s.teamLink}
+            </Link>
+          </p>
         )}
-        {mayManage && (
-          <Button onClick={() => setAdding(true)}>
-            <Plus /> {s.add}
-          </Button>
-        )}
-        {adding && <ServerDialog projectId={projectId} onClose={() => setAdding(false)} />}
         {mayManage && <Proposals projectId={projectId} />}
       </div>
     </Section>
+  );
+}
+
+/** The servers of a project, or of the whole team, and a way to add one. */
+export function Servers({
+  projectId,
+  servers,
+  none,
+  mayManage,
+}: {
+  projectId: string | null;
+  servers: UseQueryResult<McpServerLine[]>;
+  /** What is said where there are none. */
+  none: string;
+  mayManage: boolean;
+}) {
+  const [adding, setAdding] = useState(false);
+  return (
+    <>
+      {servers.isError ? (
+        <ErrorState error={servers.error} onRetry={() => void servers.refetch()} className="py-6" />
+      ) : servers.data === undefined ? (
+        <Skeleton className="h-15 w-full rounded-xl" />
+      ) : servers.data.length === 0 ? (
+        <p className="text-muted text-sm">{none}</p>
+      ) : (
+        <ul className="w-full divide-y divide-line rounded-xl border border-line bg-surface shadow-card">
+          {servers.data.map((server) => (
+            <Row key={server.id} server={server} mayManage={mayManage} />
+          ))}
+        </ul>
+      )}
+      {mayManage && (
+        <Button onClick={() => setAdding(true)}>
+          <Plus /> {s.add}
+        </Button>
+      )}
+      {adding && <ServerDialog projectId={projectId} onClose={() => setAdding(false)} />}
+    </>
   );
 }
 
@@ -92,8 +124,9 @@ function Row({ server, mayManage }: { server: McpServerLine; mayManage: boolean 
   const whole = useQuery({ ...mcpQueries.one(server.id), enabled: open || editing });
   const [removing, setRemoving] = useState(false);
   const again = () => void client.invalidateQueries({ queryKey: keys.mcpServers });
+  const [choosing, setChoosing] = useState(false);
   const test = useMutation({
-    mutationFn: () => mcpCalls.test(server.id),
+    mutationFn: (projectId?: string) => mcpCalls.test(server.id, projectId),
     onSuccess: (tried) => {
       again();
       if (tried.test?.problem === null) setOpen(true);
@@ -106,6 +139,8 @@ function Row({ server, mayManage }: { server: McpServerLine; mayManage: boolean 
     onError: (cause) => toast.error(undefined, asApiError(cause)),
   });
   const { transport } = server;
+  // A program needs a sandbox; the team has none of its own.
+  const asks = server.projectId === null && transport.kind === "stdio";
   return (
     <li aria-label={server.name} className="px-4 py-3 text-sm">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
@@ -127,7 +162,7 @@ function Row({ server, mayManage }: { server: McpServerLine; mayManage: boolean 
               size="sm"
               aria-label={s.test.of(server.name)}
               busy={test.isPending}
-              onClick={() => test.mutate()}
+              onClick={() => (asks ? setChoosing(true) : test.mutate(undefined))}
             >
               {s.test.start}
             </Button>
@@ -169,6 +204,16 @@ function Row({ server, mayManage }: { server: McpServerLine; mayManage: boolean 
         ))}
       {editing && whole.data && (
         <ServerDialog projectId={server.projectId} server={whole.data} onClose={() => setEditing(false)} />
+      )}
+      {choosing && (
+        <TryDialog
+          name={server.name}
+          onTry={(projectId) => {
+            setChoosing(false);
+            test.mutate(projectId);
+          }}
+          onClose={() => setChoosing(false)}
+        />
       )}
       <Confirm
         open={removing}

@@ -4,6 +4,14 @@ import type { McpStanding } from "./queries";
 export const s = {
   title: "MCP servers",
   lead: "Tools for this project's agents that come from elsewhere. What a server says of its tools is its own claim: agents get a tool after somebody here has approved it, and as it was then.",
+  beside: (names: string[]) =>
+    `Agents that are given them by name have the whole team's here as well, unless this project has one of the same name: ${names.join(", ")}.`,
+  teamLink: "See the team's",
+  team: {
+    title: "The team's MCP servers",
+    lead: "For agents in every project. An agent has one of these when it is chosen in the agent's form; in a project that has a server of the same name, it has that one instead. Admins add, try and approve them.",
+    none: "There are none. An admin can add one.",
+  },
   none: "No servers yet. Add one, try it, and approve the tools that agents may have.",
   add: "Add a server",
   edit: "Change",
@@ -33,6 +41,8 @@ export const s = {
     http: "A server at an address",
     httpHelp: "Streamable HTTP. Called by this server, within the addresses that its operator allows.",
     command: "Command",
+    teamCommand:
+      "Its program is started beside the files of whichever project's run calls it. Name one that is installed, not one that npx or uvx fetches: an agent's files could decide what that is, and reach the team's secrets.",
     url: "Address",
     values: { stdio: "Environment", http: "Headers" },
     valuesHelp:
@@ -62,6 +72,10 @@ export const s = {
     bad: (took: string) => `It does not work (after ${took}):`,
     leftOut: (tools: string) => `Left out: ${tools}.`,
     never: "Not tried yet.",
+    project: "In the sandbox of",
+    projectHelp:
+      "It is started there on a copy of the default branch, with what that project's commands see.",
+    noProject: "A program is tried in the sandbox of a project, and there is none yet.",
     stderr: "The end of its standard error",
   },
   tools: {
@@ -88,10 +102,12 @@ export const s = {
   },
   agent: {
     title: "MCP servers",
-    help: "By name: in each project the server that is called so. Of its tools the agent gets those that are approved there.",
-    none: "No project has MCP servers yet. They are added in a project's settings.",
+    help: "By name: in each project the server that is called so, and where it has none the team's. Of its tools the agent gets those that are approved there.",
+    none: "There are no MCP servers yet. They are added in a project's settings, and by admins for the whole team.",
+    team: "the team's",
+    byId: "by its id",
     all: "All of its tools",
-    unknown: "No project has it now",
+    unknown: "Neither a project nor the team has it now",
     only: (n: number) => (n === 1 ? "1 tool" : `${n} tools`),
     choose: (name: string) => `Tools of ${name}`,
   },

@@ -42,6 +42,8 @@ const ICONS: Record<NotificationKind, { icon: LucideIcon; color: string }> = {
   "card.failed": { icon: CircleAlert, color: "text-red" },
   "plan.ready": { icon: ClipboardList, color: "text-amber" },
   "review.waits": { icon: UserRoundCheck, color: "text-amber" },
+  "execution.completed": { icon: CircleCheckBig, color: "text-green" },
+  "execution.failed": { icon: CircleAlert, color: "text-red" },
   "auto-mode.paused": { icon: PauseCircle, color: "text-red" },
   "runs.stopped": { icon: CircleStop, color: "text-red" },
   "budget.reached": { icon: Coins, color: "text-red" },
@@ -61,6 +63,7 @@ function target(one: Notification): LinkProps {
   if (one.projectId && one.kind === "mcp-server.tools-changed")
     return { to: "/p/$projectId/settings", params: { projectId: one.projectId }, hash: "mcp-servers" };
   if (one.projectId) return { to: "/p/$projectId", params: { projectId: one.projectId } };
+  if (one.kind === "mcp-server.tools-changed") return { to: "/settings", hash: "team-mcp-servers" };
   if (one.kind === "budget.reached") return { to: "/usage", hash: "budgets" };
   if (one.kind === "webhook.off") return { to: "/settings", hash: "notifications" };
   if (one.alertId) return { to: "/operation/alerts" };

@@ -16,6 +16,7 @@ import { Select } from "@/components/ui/select";
 import { Skeleton } from "@/components/ui/skeleton";
 import { headCell, TableCard } from "@/components/ui/table";
 import { toast } from "@/components/ui/toast";
+import { Unsaved } from "@/components/unsaved";
 import { dollarsOf, microsOf } from "@/features/usage/money";
 import { budgets, prices as words } from "@/features/usage/strings";
 import { t } from "@/strings";
@@ -184,9 +185,10 @@ function PriceDialog({
 }) {
   const [provider, setProvider] = useState<ProviderKind>(price?.provider ?? "anthropic");
   const [pattern, setPattern] = useState(price?.pattern ?? "");
-  const [parts, setParts] = useState<Record<string, string>>(() =>
+  const [before] = useState<Record<string, string>>(() =>
     Object.fromEntries(PARTS.map((part) => [part, price ? dollarsOf(price[part]) : ""])),
   );
+  const [parts, setParts] = useState(before);
   const [wrong, setWrong] = useState<string[]>([]);
   const form = useId();
   const save = useMutation({
@@ -196,6 +198,7 @@ function PriceDialog({
     },
     onSuccess: onClose,
   });
+  const typed = pattern !== (price?.pattern ?? "") || PARTS.some((part) => parts[part] !== before[part]);
   const error = save.error && asApiError(save.error);
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -219,6 +222,7 @@ function PriceDialog({
       }
     >
       <form id={form} onSubmit={submit} noValidate className="grid grid-cols-2 gap-4">
+        <Unsaved dirty={typed && !save.isSuccess} />
         <Field label={words.provider} className="col-span-2" error={error?.field("provider")}>
           <Select
             value={provider}

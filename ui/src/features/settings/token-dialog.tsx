@@ -32,9 +32,12 @@ const NEEDS: Record<Scope, RightName> = {
 export function TokenDialog({
   open,
   onOpenChange,
+  scope,
 }: {
   open: boolean;
   onOpenChange: (open: boolean) => void;
+  /** What it is chosen to be good for at first; reading, where nothing is asked for. */
+  scope?: string | undefined;
 }) {
   const [made, setMade] = useState<string | null>(null);
   const change = (next: boolean) => {
@@ -61,7 +64,7 @@ export function TokenDialog({
     >
       <div className="px-5 pt-2 pb-4">
         {made === null ? (
-          <TokenForm onMade={setMade} />
+          <TokenForm first={isScope(scope) ? scope : "read"} onMade={setMade} />
         ) : (
           <SecretOnce label={words.madeLabel} value={made} note={words.once} />
         )}
@@ -70,12 +73,15 @@ export function TokenDialog({
   );
 }
 
-function TokenForm({ onMade }: { onMade: (token: string) => void }) {
+const isScope = (scope: string | undefined): scope is Scope =>
+  scope !== undefined && Object.hasOwn(NEEDS, scope);
+
+function TokenForm({ first, onMade }: { first: Scope; onMade: (token: string) => void }) {
   const client = useQueryClient();
   const rights = useMe().data?.rights ?? [];
   const id = useId();
   const [name, setName] = useState("");
-  const [chosen, setChosen] = useState<ReadonlySet<Scope>>(new Set(["read"]));
+  const [chosen, setChosen] = useState<ReadonlySet<Scope>>(new Set([first]));
   const [days, setDays] = useState<(typeof lifetimes)[number]["value"]>("90");
   const offered = (Object.keys(NEEDS) as Scope[]).filter((scope) => rights.includes(NEEDS[scope]));
   const make = useMutation({

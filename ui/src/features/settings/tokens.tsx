@@ -1,4 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { KeySquare, Plus } from "lucide-react";
 import { useState } from "react";
 import { api } from "@/api/calls";
@@ -22,7 +23,15 @@ const words = security.tokens;
 /** The member's personal access tokens. */
 export function Tokens() {
   const tokens = useQuery(queries.tokens());
-  const [making, setMaking] = useState(false);
+  // Another page may ask for one: the address says for what.
+  const asked = useSearch({ from: "/frame/settings" }).token;
+  const navigate = useNavigate();
+  const [making, setMaking] = useState(asked !== undefined);
+  const change = (next: boolean) => {
+    setMaking(next);
+    if (!next && asked !== undefined)
+      void navigate({ to: "/settings", search: {}, hash: "tokens", replace: true });
+  };
   return (
     <Section id="tokens" title={words.title} lead={words.lead}>
       <div className="flex flex-col items-start gap-3">
@@ -43,7 +52,7 @@ export function Tokens() {
           <Plus /> {words.make}
         </Button>
       </div>
-      <TokenDialog open={making} onOpenChange={setMaking} />
+      <TokenDialog open={making} onOpenChange={change} scope={asked} />
     </Section>
   );
 }

@@ -11,12 +11,15 @@ export function ProviderButtons({
   providers,
   to,
   invitation,
+  elsewhere = false,
 }: {
   providers: Provider[] | undefined;
   /** Where to go then. */
   to?: string;
   /** The code of an invitation, which must not stand in an address. */
   invitation?: string;
+  /** In a tab of its own, as this page is to stay. */
+  elsewhere?: boolean;
 }) {
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState<string | null>(null);
@@ -44,7 +47,11 @@ export function ProviderButtons({
             key={name}
             size="lg"
             className="w-full"
-            render={<a href={url + goal}>{signIn.with(label)}</a>}
+            render={
+              <a href={url + goal} {...(elsewhere ? { target: "_blank" } : {})}>
+                {signIn.with(label)}
+              </a>
+            }
           >
             {signIn.with(label)}
           </Button>

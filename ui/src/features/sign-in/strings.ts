@@ -6,6 +6,9 @@ export const signIn = {
   confirmGoing: "You are taken to your provider.",
   confirmed: "It is you",
   confirmedLead: "Go on in the other window; you can close this one.",
+  againTitle: "Your session has ended",
+  againLead: "Sign in once more and go on where you were: what is not saved yet is still there.",
+  againLeave: "Leave without saving",
   confirmClose: "Close this window, and begin again in the other one.",
 } as const;
 

@@ -1,5 +1,5 @@
 import type { Step, SystemDefinition } from "@/api/types";
-import { find, insert, newStep, remove, update, walk, within } from "./model";
+import { find, free, insert, newStep, remove, update, walk, within } from "./model";
 
 /** Whether a step is another, or stands within it. */
 function holds(steps: readonly Step[], outer: string, inner: string): boolean {
@@ -29,9 +29,14 @@ export const canFollow = (steps: readonly Step[], from: string, to: string): boo
   !holds(steps, to, from) &&
   stepBefore(steps, to)?.id !== from;
 
-/** A step that holds these, with an id and a name that nobody has yet. */
+/** A step that holds these, with an id and a name that nobody has yet. It stands where the first of them stood. */
 function holder(definition: SystemDefinition, kind: "sequential" | "parallel", children: Step[]): Step {
-  return { ...newStep(kind, definition), children };
+  const position = children[0]?.position;
+  return {
+    ...newStep(kind, definition),
+    ...(position == null ? {} : { position }),
+    children: children.map(free),
+  };
 }
 
 /**
@@ -40,8 +45,10 @@ function holder(definition: SystemDefinition, kind: "sequential" | "parallel", c
  */
 export function follow(definition: SystemDefinition, from: string, to: string): SystemDefinition {
   const steps = definition.workflow ?? [];
-  const moved = find(steps, to)?.step;
-  if (moved === undefined || !canFollow(steps, from, to)) return definition;
+  const found = find(steps, to)?.step;
+  if (found === undefined || !canFollow(steps, from, to)) return definition;
+  // Where it stood says nothing among other steps.
+  const moved = free(found);
   const rest = remove(steps, to);
   const place = find(rest, from);
   if (place === undefined) return definition;
@@ -63,7 +70,7 @@ export function part(definition: SystemDefinition, id: string): SystemDefinition
   const rest = remove(steps, id);
   const workflow = update(rest, first.id, (step) =>
     step.type === "parallel"
-      ? { ...step, children: [...within(step, "children"), moved] }
+      ? { ...step, children: [...within(step, "children"), free(moved)] }
       : holder(definition, "parallel", [step, moved]),
   );
   return { ...definition, workflow };

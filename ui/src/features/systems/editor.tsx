@@ -1,17 +1,26 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { Copy, EllipsisVertical, List, Redo2, Trash2, Undo2, Workflow } from "lucide-react";
+import { Copy, EllipsisVertical, List, Redo2, Trash2, Undo2, Wand, Workflow } from "lucide-react";
 import { type KeyboardEvent, lazy, Suspense, useCallback, useEffect, useState } from "react";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { useMay, useMe } from "@/api/queries";
-import type { Step, StepKind, System, SystemDefinition, SystemProblem, SystemStatus } from "@/api/types";
+import type {
+  Position,
+  Step,
+  StepKind,
+  System,
+  SystemDefinition,
+  SystemProblem,
+  SystemStatus,
+} from "@/api/types";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/dialog";
 import { Menu, MenuItem } from "@/components/ui/menu";
 import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
+import { AgentSign } from "@/features/library/agent-sign";
 import { announce } from "@/lib/announce";
 import { cn } from "@/lib/cn";
 import { useTitle } from "@/lib/title";
@@ -21,13 +30,28 @@ import { systemQueries, systemsApi } from "./api";
 import { canFollow, follow, part, stepBefore } from "./edges";
 import { Follows } from "./follows";
 import { useHistory } from "./history";
-import { find, insert, move, newStep, type Place, remove, renameStep, update, walk } from "./model";
+import {
+  find,
+  insert,
+  move,
+  newStep,
+  type Place,
+  place,
+  placeNone,
+  remove,
+  renameStep,
+  update,
+  walk,
+} from "./model";
 import { Outline } from "./outline";
+import { Placed } from "./placed";
 import { RunButton } from "./run-button";
 import { RunDialog } from "./run-dialog";
 import { StepForm } from "./step-form";
 import { kinds, systemStatus, w } from "./strings";
 import { SystemForm } from "./system-form";
+import { Desk } from "./typed";
+import { useDesk } from "./use-desk";
 
 const Graph = lazy(() => import("./graph").then(({ Graph }) => ({ default: Graph })));
 
@@ -73,11 +97,15 @@ export function Editor({ system }: { system: System }) {
   const history = useHistory<SystemDefinition>(definitionOf(system));
   const definition = history.now;
   const steps = definition.workflow ?? [];
-  const [chosen, setChosen] = useState<string | null>(null);
+  const [choice, setChoice] = useState({ id: null as string | null, form: 0 });
+  const chosen = choice.id;
+  // Another form for another step; that of a step that is renamed stays, and with it the focus.
+  const setChosen = (id: string | null) => setChoice(({ form }) => ({ id, form: form + 1 }));
   const [view, setView] = useState<"graph" | "list">("graph");
   const [running, setRunning] = useState(false);
   const [removing, setRemoving] = useState(false);
-  const dirty = JSON.stringify(definition) !== JSON.stringify(kept);
+  const { desk, count: unfinished, countAt, clear, ...typed } = useDesk(definition);
+  const dirty = unfinished > 0 || JSON.stringify(definition) !== JSON.stringify(kept);
   const problems = useQuery(systemQueries.problems(useRested(definition))).data ?? NONE;
   const found = chosen === null ? undefined : find(steps, chosen);
   useTitle(definition.name);
@@ -91,7 +119,8 @@ export function Editor({ system }: { system: System }) {
     setSaved(system);
     setKept(definitionOf(system));
     reset(definitionOf(system));
-  }, [system, reset]);
+    clear();
+  }, [system, reset, clear]);
   useEffect(() => {
     if (newer && !dirty) takeTheirs();
   }, [newer, dirty, takeTheirs]);
@@ -123,7 +152,8 @@ export function Editor({ system }: { system: System }) {
   });
 
   const archived = mine ? w.runNot.archived : w.runNot.archivedByOther;
-  const runNot = saved.status === "archived" ? archived : problems.length > 0 ? w.runNot.problems : null;
+  const wrong = problems.length + unfinished;
+  const runNot = saved.status === "archived" ? archived : wrong > 0 ? w.runNot.problems : null;
   // What was typed last was not looked at yet; and what is run is what stands in the store.
   const saveAndRun = useMutation({
     mutationFn: (definition: SystemDefinition) => client.fetchQuery(systemQueries.problems(definition)),
@@ -139,6 +169,7 @@ export function Editor({ system }: { system: System }) {
   const add = (kind: StepKind, place: Place) => {
     const step = newStep(kind, definition);
     setSteps(insert(steps, place, step));
+    typed.begin(step.id);
     setChosen(step.id);
     announce(`${kinds[kind].label}: ${step.name}`);
   };
@@ -147,18 +178,25 @@ export function Editor({ system }: { system: System }) {
     setChosen(null);
   };
   const rename = (from: string, to: string) => {
-    if (to === "" || [...walk(steps)].some(({ step }) => step.id === to)) return;
+    if (to === "" || [...walk(steps)].some(({ step }) => step.id === to)) return false;
     history.change(renameStep(definition, from, to), "");
-    setChosen(to);
+    typed.rename(from, to);
+    setChoice(({ form }) => ({ id: to, form }));
+    return true;
   };
+  // What is unfinished goes first where it is in sight and was typed last; elsewhere it stays.
+  const typedLast = typed.isLast(found?.step.id);
+  const undo = () => (typedLast ? typed.takeBack(found?.step.id) : history.undo());
   const onKeyDown = (event: KeyboardEvent) => {
     const typing = event.target instanceof HTMLElement && event.target.closest("input, textarea") !== null;
     if (typing || !mine || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
     event.preventDefault();
     if (event.shiftKey) history.redo();
-    else history.undo();
+    else undo();
   };
   const arrows = {
+    place: (id: string, at: Position | null) =>
+      setSteps(place(steps, id, at), at === null ? "" : `place ${id}`),
     can: (from: string, to: string) => canFollow(steps, from, to),
     follow: (from: string, to: string) => {
       history.change(follow(definition, from, to), "");
@@ -172,7 +210,7 @@ export function Editor({ system }: { system: System }) {
     },
   };
   const nameOf = (id: string) => find(steps, id)?.step.name ?? id;
-  const wrongAt = (id: string) => problems.filter((problem) => problem.stepId === id).length;
+  const wrongAt = (id: string) => problems.filter((problem) => problem.stepId === id).length + countAt(id);
   const shown = { chosen, onChoose: (id: string) => setChosen(id === chosen ? null : id), problems: wrongAt };
 
   return (
@@ -183,14 +221,15 @@ export function Editor({ system }: { system: System }) {
             {w.title}
           </Link>
           <h1 className="flex flex-wrap items-center gap-2 font-semibold text-lg">
+            {definition.icon && <AgentSign icon={definition.icon} />}
             <span className="min-w-0 truncate" title={definition.name}>
               {definition.name}
             </span>
             <Badge tone={saved.status === "active" ? "green" : "grey"}>{systemStatus[saved.status]}</Badge>
             {dirty && <Badge tone="amber">{w.unsaved}</Badge>}
             {mine && (
-              <Badge tone={problems.length > 0 ? "red" : "outline"}>
-                {problems.length > 0 ? w.problems(problems.length) : w.noProblems}
+              <Badge tone={wrong > 0 ? "red" : "outline"}>
+                {wrong > 0 ? w.problems(wrong) : w.noProblems}
               </Badge>
             )}
           </h1>
@@ -201,8 +240,8 @@ export function Editor({ system }: { system: System }) {
               variant="ghost"
               size="icon"
               aria-label={w.undo}
-              disabled={!history.canUndo}
-              onClick={history.undo}
+              disabled={!history.canUndo && !typedLast}
+              onClick={undo}
             >
               <Undo2 />
             </Button>
@@ -225,10 +264,7 @@ export function Editor({ system }: { system: System }) {
             {saved.status === "active" ? (
               <Button onClick={() => save.mutate({ status: "archived", definition })}>{w.archive}</Button>
             ) : (
-              <Button
-                disabled={problems.length > 0}
-                onClick={() => save.mutate({ status: "active", definition })}
-              >
+              <Button disabled={wrong > 0} onClick={() => save.mutate({ status: "active", definition })}>
                 {w.activate}
               </Button>
             )}
@@ -281,6 +317,11 @@ export function Editor({ system }: { system: System }) {
         <div className="flex min-w-0 flex-1 flex-col lg:min-h-0">
           <div className="flex flex-wrap items-center gap-2 border-line border-b px-3 py-2">
             {mine && <AddStep steps={steps} found={found} onAdd={add} />}
+            {mine && [...walk(steps)].some(({ step }) => step.position != null) && (
+              <Button size="sm" variant="ghost" onClick={() => setSteps(placeNone(steps))}>
+                <Wand /> {w.allByThemselves}
+              </Button>
+            )}
             <fieldset className="ml-auto hidden gap-1 lg:flex">
               <legend className="sr-only">{w.views}</legend>
               {(["graph", "list"] as const).map((one) => (
@@ -316,44 +357,55 @@ export function Editor({ system }: { system: System }) {
           aria-label={found ? w.form.step : w.settings}
           className="border-line border-t p-4 lg:w-80 xl:w-96 lg:overflow-y-auto lg:border-t-0 lg:border-l scroll-thin"
         >
-          {found ? (
-            <>
-              <StepForm
-                key={found.step.id}
-                step={found.step}
-                definition={definition}
-                problems={problems.filter((problem) => problem.stepId === found.step.id)}
-                disabled={!mine}
-                onChange={(step) =>
-                  setSteps(
-                    update(steps, found.step.id, () => step),
-                    found.step.id,
-                  )
-                }
-                onRename={(id) => rename(found.step.id, id)}
-              />
-              {mine && (
-                <Follows key={`follows-${found.step.id}`} steps={steps} found={found} arrows={arrows} />
-              )}
-              <div className="mt-5 flex flex-wrap gap-2 border-line border-t pt-4">
-                <Button size="sm" onClick={() => setChosen(null)}>
-                  {w.settings}
-                </Button>
+          <Desk value={desk}>
+            {found ? (
+              <>
+                <StepForm
+                  key={choice.form}
+                  step={found.step}
+                  definition={definition}
+                  problems={problems.filter((problem) => problem.stepId === found.step.id)}
+                  disabled={!mine}
+                  onChange={(step) =>
+                    setSteps(
+                      update(steps, found.step.id, () => step),
+                      found.step.id,
+                    )
+                  }
+                  onRename={(id) => rename(found.step.id, id)}
+                />
                 {mine && (
-                  <Button size="sm" onClick={() => drop(found.step.id)}>
-                    <Trash2 /> {w.removeStep}
-                  </Button>
+                  <>
+                    <Follows key={`follows-${choice.form}`} steps={steps} found={found} arrows={arrows} />
+                    <Placed
+                      steps={steps}
+                      step={found.step}
+                      onPlace={(at) => arrows.place(found.step.id, at)}
+                    />
+                  </>
                 )}
-              </div>
-            </>
-          ) : (
-            <SystemForm
-              definition={definition}
-              problems={problems.filter((problem) => problem.stepId === null || problem.stepId === undefined)}
-              disabled={!mine}
-              onChange={(next) => history.change(next, "system")}
-            />
-          )}
+                <div className="mt-5 flex flex-wrap gap-2 border-line border-t pt-4">
+                  <Button size="sm" onClick={() => setChosen(null)}>
+                    {w.settings}
+                  </Button>
+                  {mine && (
+                    <Button size="sm" onClick={() => drop(found.step.id)}>
+                      <Trash2 /> {w.removeStep}
+                    </Button>
+                  )}
+                </div>
+              </>
+            ) : (
+              <SystemForm
+                definition={definition}
+                problems={problems.filter(
+                  (problem) => problem.stepId === null || problem.stepId === undefined,
+                )}
+                disabled={!mine}
+                onChange={(next) => history.change(next, "system")}
+              />
+            )}
+          </Desk>
         </aside>
       </div>
       {running && (

@@ -17,6 +17,7 @@ import { announce } from "@/lib/announce";
 import { count, exactMoney, money, shortCount } from "@/lib/format";
 import { Elapsed, Time as When } from "@/lib/time";
 import { useTitle } from "@/lib/title";
+import { useUnsaved } from "@/lib/unsaved";
 import { isOver, standingOf, systemQueries, systemsApi, taskOf } from "./api";
 import { ExecutionBadge, KindIcon, StepBadge } from "./icons";
 import { find } from "./model";
@@ -366,6 +367,7 @@ function Review({ execution, step, time }: { execution: ExecutionView; step: Ste
     // Also when it was refused: somebody else has answered, and something else is shown now.
     onSettled: () => client.invalidateQueries({ queryKey: keys.execution(execution.id) }),
   });
+  useUnsaved(words.trim() !== "");
   const left = Math.max(0, (step.maxIterations ?? 5) - time.rounds);
   const again = (step.children ?? []).length > 0;
   return (

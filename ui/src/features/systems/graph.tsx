@@ -12,14 +12,17 @@ import "@xyflow/react/dist/base.css";
 import "./graph.css";
 import { CircleAlert } from "lucide-react";
 import { createContext, useContext, useMemo, useState } from "react";
-import type { Step } from "@/api/types";
+import type { Position as Point, Step } from "@/api/types";
 import { cn } from "@/lib/cn";
 import { KindIcon, ringOf, StepBadge } from "./icons";
-import { type Box, layOut } from "./layout";
+import { type Box, layOut, type Picture } from "./layout";
+import { walk } from "./model";
 import { kinds, type Standing, w } from "./strings";
 
-/** What whoever may change a system does with its arrows. */
+/** What whoever may change a system does with its picture. */
 export interface Arrows {
+  /** A step is put elsewhere, seen from where the steps beside it begin. */
+  place: (id: string, at: Point) => void;
   /** Whether the second may come after the first. */
   can: (from: string, to: string) => boolean;
   /** The second comes after the first. */
@@ -106,24 +109,35 @@ function StepBox({ data: { box } }: NodeProps<StepNode>) {
   );
 }
 
+/** Which boxes go with one that is being drawn elsewhere, and how far. */
+function movedBy(picture: Picture, moving: { id: string; to: Point } | null) {
+  const box = picture.boxes.find((one) => one.step.id === moving?.id);
+  if (box === undefined || moving === null) return { has: () => false, x: 0, y: 0 };
+  const ids = new Set([...walk([box.step])].map(({ step }) => step.id));
+  return { has: (id: string) => ids.has(id), x: moving.to.x - box.x, y: moving.to.y - box.y };
+}
+
 const nodeTypes = { step: StepBox };
 const DELETE = ["Delete", "Backspace"];
 
 /**
- * Draws the steps of a system, laid out by itself. A step is chosen by mouse, touch or keyboard. Where it can be changed, arrows are
- * drawn from a step's lower edge to another's upper one, taken by their ends to other steps, and deleted by the key for that.
+ * Draws the steps of a system, laid out by itself but for those that somebody put elsewhere. A step is chosen by mouse, touch or keyboard.
+ * Where it can be changed, steps are drawn to other places with all that is in them, and arrows from a step's lower edge to another's
+ * upper one; these are taken by their ends to other steps, and deleted by the key for that.
  */
 export function Graph({ steps, label, ...shown }: { steps: readonly Step[]; label: string } & Shown) {
   const { arrows } = shown;
   const mayChange = arrows !== undefined;
   const [taken, setTaken] = useState<string | null>(null);
+  const [moving, setMoving] = useState<{ id: string; to: Point } | null>(null);
+  const picture = useMemo(() => layOut(steps), [steps]);
   const { nodes, edges } = useMemo(() => {
-    const picture = layOut(steps);
+    const by = movedBy(picture, moving);
     const name = (id: string) => picture.boxes.find((box) => box.step.id === id)?.step.name ?? id;
     const nodes: StepNode[] = picture.boxes.map((box) => ({
       id: box.step.id,
       type: "step",
-      position: { x: box.x, y: box.y },
+      position: by.has(box.step.id) ? { x: box.x + by.x, y: box.y + by.y } : { x: box.x, y: box.y },
       data: { box },
       width: box.width,
       height: box.height,
@@ -150,7 +164,7 @@ export function Graph({ steps, label, ...shown }: { steps: readonly Step[]; labe
       markerEnd: { type: "arrowclosed" as never, width: 20, height: 20, color: "var(--faint)" },
     }));
     return { nodes, edges };
-  }, [steps, mayChange, taken]);
+  }, [picture, mayChange, taken, moving]);
   // What was added or taken away is fitted in anew.
   const size = `${nodes.length} ${nodes.map((node) => node.id).join(" ")}`;
   return (
@@ -165,7 +179,8 @@ export function Graph({ steps, label, ...shown }: { steps: readonly Step[]; labe
           fitViewOptions={{ maxZoom: 1, padding: 0.08 }}
           minZoom={0.2}
           maxZoom={1.5}
-          nodesDraggable={false}
+          nodesDraggable={mayChange}
+          nodeDragThreshold={6}
           nodesConnectable={mayChange}
           nodesFocusable={false}
           edgesFocusable={mayChange}
@@ -176,6 +191,20 @@ export function Graph({ steps, label, ...shown }: { steps: readonly Step[]; labe
           zoomOnDoubleClick={false}
           isValidConnection={({ source, target }) => arrows?.can(source, target) ?? false}
           onConnect={({ source, target }) => arrows?.follow(source, target)}
+          onNodesChange={(changes) => {
+            for (const change of changes)
+              if (change.type === "position" && change.dragging && change.position)
+                setMoving({ id: change.id, to: change.position });
+          }}
+          onNodeDragStop={(_, { id, position }) => {
+            const box = picture.boxes.find((one) => one.step.id === id);
+            setMoving(null);
+            if (box)
+              arrows?.place(id, {
+                x: box.at.x + position.x - box.x,
+                y: box.at.y + position.y - box.y,
+              });
+          }}
           onEdgesChange={(changes) => {
             for (const change of changes)
               if (change.type === "select") setTaken(change.selected ? change.id : null);

@@ -1,4 +1,4 @@
-import type { Step, StepKind, SystemDefinition } from "@/api/types";
+import type { Position, Step, StepKind, SystemDefinition } from "@/api/types";
 
 /** Where steps stand within another. */
 export type Branch = "children" | "trueBranch" | "falseBranch";
@@ -99,12 +99,40 @@ export function move(steps: readonly Step[], id: string, by: 1 | -1): Step[] {
   );
 }
 
+/** A step that is laid out by itself. */
+export function free(step: Step): Step {
+  const { position: _, ...rest } = step;
+  return rest;
+}
+
+/** Puts a step somewhere in the picture, or lets it be laid out by itself. */
+export const place = (steps: readonly Step[], id: string, at: Position | null): Step[] =>
+  update(steps, id, (step) =>
+    at === null ? free(step) : { ...step, position: { x: Math.round(at.x), y: Math.round(at.y) } },
+  );
+
+/** All steps laid out by themselves. */
+export const placeNone = (steps: readonly Step[]): Step[] =>
+  steps.map((step) => {
+    const next = free(step);
+    for (const own of BRANCHES) if (within(step, own).length > 0) next[own] = placeNone(within(step, own));
+    return next;
+  });
+
 /** An id that no step has yet. */
 export function freeId(steps: readonly Step[], stem: string): string {
   const taken = new Set([...walk(steps)].map(({ step }) => step.id));
   for (let n = 1; ; n++) {
     const id = n === 1 ? stem : `${stem}-${n}`;
     if (!taken.has(id)) return id;
+  }
+}
+
+/** A name that nothing has yet. */
+export function freeName(taken: readonly string[], stem: string) {
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? stem : `${stem}${n}`;
+    if (!taken.includes(name)) return name;
   }
 }
 

@@ -27,8 +27,10 @@ describe("what a step shows", () => {
 
   it("is told as cards where it is cards, and nothing is left out", () => {
     expect(plannedCards(plan)).toEqual([
-      { title: "First", description: "Do\nit {well}.", priority: 1, category: "" },
+      { title: "First", description: "Do\nit {well}.", priority: 1, category: "", after: [] },
     ]);
+    const second = { title: "Second", description: "Then this.", after: [1] };
+    expect(plannedCards([...plan.cards, second])?.[1]?.after).toEqual([1]);
     expect(plannedCards(plan.cards)).toHaveLength(1);
     for (const other of [{ ...plan, more: 1 }, { cards: [] }, { cards: [{ title: "x" }] }, [1], null, "x"])
       expect(plannedCards(other)).toBeNull();

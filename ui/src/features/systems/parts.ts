@@ -7,6 +7,8 @@ export interface Planned {
   description: string;
   priority: number | undefined;
   category: string;
+  /** The places in the list, from 1, of the cards that must be done first. */
+  after: number[];
 }
 
 /** A card that was made. */
@@ -61,6 +63,7 @@ export function plannedCards(value: unknown): Planned[] | null {
     description: text(card.description),
     priority: typeof card.priority === "number" ? card.priority : undefined,
     category: text(card.category),
+    after: Array.isArray(card.after) ? card.after.filter((place) => typeof place === "number") : [],
   }));
 }
 

@@ -11,6 +11,7 @@ import { Dialog } from "@/components/ui/dialog";
 import { Field, FieldTextarea, Input } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
 import { Switch } from "@/components/ui/switch";
+import { Unsaved } from "@/components/unsaved";
 import { t } from "@/strings";
 import { systemsApi } from "./api";
 import { beginning } from "./given";
@@ -40,7 +41,8 @@ export function RunDialog({
   const { projectId } = useParams({ strict: false });
   const [project, setProject] = useState(given?.projectId ?? projectId ?? projects[0]?.id ?? "");
   const fields = Object.entries(schema.properties ?? {});
-  const [values, setValues] = useState(() => beginning(schema, given?.input));
+  const [before] = useState(() => beginning(schema, given?.input));
+  const [values, setValues] = useState(before);
   const run = useMutation({
     mutationFn: () => {
       const given = Object.entries(values).filter(([, value]) => value !== "" && value !== undefined);
@@ -49,7 +51,8 @@ export function RunDialog({
     onSuccess: (execution) => {
       void client.invalidateQueries({ queryKey: keys.executions });
       onClose();
-      void navigate({ to: "/executions/$executionId", params: { executionId: execution.id } });
+      const params = { executionId: execution.id };
+      void navigate({ to: "/executions/$executionId", params, ignoreBlocker: true });
     },
   });
   const submit = (event: FormEvent) => {
@@ -71,6 +74,7 @@ export function RunDialog({
       }
     >
       <form id={form} onSubmit={submit} className="flex flex-col gap-4 px-5 pt-2 pb-4">
+        <Unsaved dirty={JSON.stringify(values) !== JSON.stringify(before) && !run.isSuccess} />
         {draft && <p className="text-muted text-sm">{w.draftShown}</p>}
         <Field label={w.project} help={projects.length === 0 ? w.noProject : undefined}>
           <Select

@@ -37,16 +37,29 @@ function PlannedCards({ cards }: { cards: Planned[] }) {
         // biome-ignore lint/suspicious/noArrayIndexKey: a card that does not exist yet has no other name.
         <li key={at} className="rounded-lg border border-line bg-surface px-3 py-2.5 shadow-card">
           <p className="flex items-start gap-2 text-sm">
+            <span className="num text-faint">{at + 1}</span>
             <span className="min-w-0 flex-1 font-medium wrap-anywhere">{card.title}</span>
             {card.priority !== undefined && (
               <PriorityIcon priority={card.priority} className="mt-0.5 size-4" />
             )}
           </p>
           {card.category !== "" && <p className="text-faint text-xs">{card.category}</p>}
+          {card.after.length > 0 && <After places={card.after} own={at + 1} />}
           <Markdown text={card.description} className="mt-1.5 text-sm" />
         </li>
       ))}
     </ol>
+  );
+}
+
+/** What a card waits for. What does not stand before it is refused when the cards are made, so that is told before. */
+function After({ places, own }: { places: number[]; own: number }) {
+  const wrong = places.filter((place) => place < 1 || place >= own);
+  return (
+    <>
+      <p className="text-faint text-xs">{w.execution.after(places)}</p>
+      {wrong.length > 0 && <p className="text-red text-xs">{w.execution.notBefore(wrong)}</p>}
+    </>
   );
 }
 

@@ -1,10 +1,12 @@
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
 import type { Condition, Step, SystemDefinition, SystemProblem, Transform } from "@/api/types";
 import { Field, FieldTextarea, Input } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
 import { Switch } from "@/components/ui/switch";
-import { schemaOf } from "./model";
+import { Folded } from "./folded";
 import { kinds, operators, policies, transforms, w } from "./strings";
+import { IdField, JsonField, NumberField, useTyped } from "./typed";
+import { placeOf } from "./use-desk";
 
 const f = w.form;
 const MINUTE = 60_000;
@@ -17,8 +19,6 @@ function without(step: Step, field: keyof Step): Step {
 
 const put = <K extends keyof Step>(step: Step, field: K, value: Step[K] | undefined | ""): Step =>
   value === undefined || value === "" ? without(step, field) : { ...step, [field]: value };
-
-const whole = (text: string) => (/^\d+$/.test(text.trim()) ? Number(text) : undefined);
 
 /** What a step is, and what it does: everything that the server understands of it. */
 export function StepForm({
@@ -33,7 +33,8 @@ export function StepForm({
   definition: SystemDefinition;
   problems: readonly SystemProblem[];
   onChange: (step: Step) => void;
-  onRename: (id: string) => void;
+  /** Says whether that is its id now. */
+  onRename: (id: string) => boolean;
   disabled: boolean;
 }) {
   const wrong = (field: string) => problems.find(({ path }) => path.endsWith(`.${field}`))?.message;
@@ -50,15 +51,7 @@ export function StepForm({
           onChange={(event) => onChange({ ...step, name: event.target.value })}
         />
       </Field>
-      <Field label={f.id} help={f.idHelp} error={wrong("id")}>
-        <Input
-          key={step.id}
-          defaultValue={step.id}
-          maxLength={40}
-          spellCheck={false}
-          onBlur={(event) => event.target.value !== step.id && onRename(event.target.value.trim())}
-        />
-      </Field>
+      <IdField label={f.id} help={f.idHelp} error={wrong("id")} value={step.id} onRename={onRename} />
       <Own step={step} definition={definition} wrong={wrong} onChange={onChange} />
       <Field label={f.variable} optional error={wrong("outputVariable")}>
         <Input
@@ -78,6 +71,9 @@ export function StepForm({
   );
 }
 
+/** Of what is wrong, that which is told of failure and time. */
+const OF_MORE = ["timeoutMs", "retry.maxAttempts", "retry.delayMs", "retry.backoffMultiplier"];
+
 const KNOWN = [
   "name",
   "id",
@@ -91,8 +87,7 @@ const KNOWN = [
   "transform",
   "transform.template",
   "transform.fields",
-  "timeoutMs",
-  "retry.maxAttempts",
+  ...OF_MORE,
 ];
 
 type Wrong = (field: string) => string | undefined;
@@ -154,7 +149,17 @@ function Own({
               />
             </Field>
           </div>
-          {step.outputFormat === "json" && <SchemaField step={step} wrong={wrong} onChange={onChange} />}
+          {step.outputFormat === "json" && (
+            <JsonField
+              place={placeOf("outputSchema", step.id)}
+              label={f.schema}
+              help={f.schemaHelp}
+              placeholder='{"type": "object", "required": ["verdict"]}'
+              error={wrong("outputSchema")}
+              value={step.outputSchema}
+              onChange={(schema) => onChange(put(step, "outputSchema", schema))}
+            />
+          )}
         </>
       );
     case "human_review":
@@ -167,14 +172,15 @@ function Own({
               onChange={(event) => onChange({ ...step, inputTemplate: event.target.value })}
             />
           </Field>
-          <Field label={f.back} error={wrong("maxIterations")}>
-            <Input
-              inputMode="numeric"
-              value={step.maxIterations ?? ""}
-              placeholder="5"
-              onChange={(event) => onChange(put(step, "maxIterations", whole(event.target.value)))}
-            />
-          </Field>
+          <NumberField
+            label={f.back}
+            whole
+            optional
+            placeholder="5"
+            error={wrong("maxIterations")}
+            value={step.maxIterations ?? undefined}
+            onChange={(times) => onChange(put(step, "maxIterations", times))}
+          />
         </>
       );
     case "conditional":
@@ -207,13 +213,13 @@ function Own({
               onChange={(condition) => onChange({ ...step, condition })}
             />
           )}
-          <Field label={f.rounds} error={wrong("maxIterations")}>
-            <Input
-              inputMode="numeric"
-              value={step.maxIterations ?? ""}
-              onChange={(event) => onChange(put(step, "maxIterations", whole(event.target.value)))}
-            />
-          </Field>
+          <NumberField
+            label={f.rounds}
+            whole
+            error={wrong("maxIterations")}
+            value={step.maxIterations ?? undefined}
+            onChange={(rounds) => onChange(put(step, "maxIterations", rounds))}
+          />
         </>
       );
     case "parallel":
@@ -234,41 +240,6 @@ function Own({
     default:
       return null;
   }
-}
-
-/** The form of an answer, as JSON. What is no JSON yet is kept as it is typed, and said. */
-function SchemaField({
-  step,
-  wrong,
-  onChange,
-}: {
-  step: Step;
-  wrong: Wrong;
-  onChange: (step: Step) => void;
-}) {
-  const [broken, setBroken] = useState(false);
-  return (
-    <Field
-      label={f.schema}
-      help={f.schemaHelp}
-      optional
-      error={broken ? f.schemaBroken : wrong("outputSchema")}
-    >
-      <FieldTextarea
-        key={step.id}
-        rows={6}
-        spellCheck={false}
-        defaultValue={step.outputSchema == null ? "" : JSON.stringify(step.outputSchema, null, 2)}
-        placeholder='{"type": "object", "required": ["verdict"]}'
-        className="font-mono text-xs"
-        onChange={(event) => {
-          const schema = schemaOf(event.target.value);
-          setBroken(schema === null);
-          if (schema !== null) onChange(put(step, "outputSchema", schema));
-        }}
-      />
-    </Field>
-  );
 }
 
 const EMPTY: Condition = { field: "", operator: "equals", value: "" };
@@ -354,17 +325,11 @@ function TransformForm({
           />
         </Field>
       ) : made.op === "fields" ? (
-        <Field label={f.fields} help={f.fieldsHelp} error={wrong("transform.fields")}>
-          <FieldTextarea
-            key={step.id}
-            rows={4}
-            spellCheck={false}
-            defaultValue={Object.entries(made.fields)
-              .map(([name, path]) => `${name} = ${path}`)
-              .join("\n")}
-            onChange={(event) => change({ op: "fields", fields: fieldsOf(event.target.value) })}
-          />
-        </Field>
+        <FieldsField
+          fields={made.fields}
+          error={wrong("transform.fields")}
+          onChange={(fields) => change({ op: "fields", fields })}
+        />
       ) : (
         <Field label={f.from}>
           <Input
@@ -379,22 +344,58 @@ function TransformForm({
   );
 }
 
-function fieldsOf(text: string): Record<string, string> {
+type Paths = Record<string, string>;
+
+function FieldsField({
+  fields,
+  error,
+  onChange,
+}: {
+  fields: Paths;
+  error: string | undefined;
+  onChange: (fields: Paths) => void;
+}) {
+  const typed = useTyped(fields, (fields) =>
+    Object.entries(fields)
+      .map(([name, path]) => `${name} = ${path}`)
+      .join("\n"),
+  );
+  return (
+    <Field label={f.fields} help={f.fieldsHelp} error={error}>
+      <FieldTextarea
+        rows={4}
+        spellCheck={false}
+        value={typed.text}
+        onChange={(event) => {
+          const next = fieldsOf(event.target.value);
+          typed.type(event.target.value, next);
+          onChange(next);
+        }}
+      />
+    </Field>
+  );
+}
+
+function fieldsOf(text: string): Paths {
   const lines = text.split("\n").map((line) => line.split("="));
   const pairs = lines.map(([name, ...path]) => [name?.trim() ?? "", path.join("=").trim()] as const);
   return Object.fromEntries(pairs.filter(([name]) => name !== ""));
 }
 
+/** Tries, the time between them, and by what that grows. */
+const ONCE = { maxAttempts: 1, delayMs: 0, backoffMultiplier: 1 };
+
 function More({ step, wrong, onChange }: { step: Step; wrong: Wrong; onChange: (step: Step) => void }) {
   const again = step.type === "agent" || step.type === "transform";
-  const retry = step.retry ?? { maxAttempts: 1, delayMs: 0, backoffMultiplier: 1 };
-  const set = (part: Partial<typeof retry>) => {
+  const retry = { ...ONCE, ...step.retry };
+  const set = (part: Partial<typeof ONCE>) => {
     const next = { ...retry, ...part };
-    onChange(next.maxAttempts <= 1 ? without(step, "retry") : { ...step, retry: next });
+    // Who types a ten comes by a one: what is said of the time between tries stays.
+    const says = (Object.keys(ONCE) as (keyof typeof ONCE)[]).some((field) => next[field] !== ONCE[field]);
+    onChange(says ? { ...step, retry: next } : without(step, "retry"));
   };
   return (
-    <details className="rounded-lg border border-line px-3 py-2">
-      <summary className="select-none font-medium text-sm">{f.more}</summary>
+    <Folded summary={f.more} wrong={OF_MORE.some((field) => wrong(field) !== undefined)}>
       <div className="mt-3 flex flex-col gap-3 pb-1">
         <Switch
           checked={step.optional ?? false}
@@ -402,43 +403,42 @@ function More({ step, wrong, onChange }: { step: Step; wrong: Wrong; onChange: (
           label={f.optional}
         />
         {step.type !== "human_review" && (
-          <Field label={f.timeout} optional error={wrong("timeoutMs")}>
-            <Input
-              inputMode="numeric"
-              value={step.timeoutMs == null ? "" : Math.round(step.timeoutMs / MINUTE)}
-              onChange={(event) => {
-                const minutes = whole(event.target.value);
-                onChange(put(step, "timeoutMs", minutes === undefined ? undefined : minutes * MINUTE));
-              }}
-            />
-          </Field>
+          <NumberField
+            label={f.timeout}
+            optional
+            error={wrong("timeoutMs")}
+            value={step.timeoutMs == null ? undefined : step.timeoutMs / MINUTE}
+            onChange={(minutes) =>
+              onChange(
+                put(step, "timeoutMs", minutes === undefined ? undefined : Math.round(minutes * MINUTE)),
+              )
+            }
+          />
         )}
         {again && (
           <div className="grid grid-cols-3 items-end gap-2">
-            <Field label={f.attempts} error={wrong("retry.maxAttempts")}>
-              <Input
-                inputMode="numeric"
-                value={retry.maxAttempts}
-                onChange={(event) => set({ maxAttempts: whole(event.target.value) ?? 1 })}
-              />
-            </Field>
-            <Field label={f.delay}>
-              <Input
-                inputMode="numeric"
-                value={Math.round((retry.delayMs ?? 0) / 1000)}
-                onChange={(event) => set({ delayMs: (whole(event.target.value) ?? 0) * 1000 })}
-              />
-            </Field>
-            <Field label={f.backoff}>
-              <Input
-                inputMode="decimal"
-                value={retry.backoffMultiplier ?? 1}
-                onChange={(event) => set({ backoffMultiplier: Number(event.target.value) || 1 })}
-              />
-            </Field>
+            <NumberField
+              label={f.attempts}
+              whole
+              error={wrong("retry.maxAttempts")}
+              value={retry.maxAttempts}
+              onChange={(maxAttempts = 1) => set({ maxAttempts })}
+            />
+            <NumberField
+              label={f.delay}
+              error={wrong("retry.delayMs")}
+              value={retry.delayMs / 1000}
+              onChange={(seconds = 0) => set({ delayMs: Math.round(seconds * 1000) })}
+            />
+            <NumberField
+              label={f.backoff}
+              error={wrong("retry.backoffMultiplier")}
+              value={retry.backoffMultiplier}
+              onChange={(backoffMultiplier = 1) => set({ backoffMultiplier })}
+            />
           </div>
         )}
       </div>
-    </details>
+    </Folded>
   );
 }

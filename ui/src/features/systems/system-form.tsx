@@ -1,15 +1,20 @@
 import { useQuery } from "@tanstack/react-query";
 import { Plus, Trash2 } from "lucide-react";
-import type { AgentRole, InputField, SystemAgent, SystemDefinition, SystemProblem } from "@/api/types";
+import type { AgentRole, SystemAgent, SystemDefinition, SystemProblem } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { Field, FieldTextarea, Input } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
-import { Switch } from "@/components/ui/switch";
 import { ModelSelect } from "@/features/model-select";
 import { systemQueries } from "./api";
+import { Inputs } from "./input-form";
+import { freeName } from "./model";
 import { roles, w } from "./strings";
+import { MoreOfSystem, ofMore } from "./system-more";
 
 const s = w.system;
+
+/** Of what is wrong, that which its field tells. */
+const told = (path: string) => path === "name" || path === "description" || ofMore(path);
 
 /** What belongs to a system as a whole: its name, its agents, and what it asks for. */
 export function SystemForm({
@@ -24,7 +29,7 @@ export function SystemForm({
   disabled: boolean;
 }) {
   const wrong = (path: string) => problems.find((problem) => problem.path === path)?.message;
-  const rest = problems.filter(({ path }) => path !== "name" && path !== "description");
+  const rest = problems.filter(({ path }) => !told(path));
   return (
     <fieldset disabled={disabled} className="flex min-w-0 flex-col gap-4">
       <legend className="sr-only">{w.settings}</legend>
@@ -44,6 +49,12 @@ export function SystemForm({
       </Field>
       <Agents definition={definition} onChange={onChange} />
       <Inputs definition={definition} onChange={onChange} />
+      <MoreOfSystem
+        definition={definition}
+        onChange={onChange}
+        wrong={wrong}
+        open={problems.some(({ path }) => ofMore(path))}
+      />
       {rest.map((problem) => (
         <p key={problem.path + problem.message} role="alert" className="text-red text-xs">
           <code>{problem.path}</code>: {problem.message}
@@ -56,13 +67,6 @@ export function SystemForm({
 interface Part {
   definition: SystemDefinition;
   onChange: (definition: SystemDefinition) => void;
-}
-
-function freeName(taken: readonly string[], stem: string) {
-  for (let n = 1; ; n++) {
-    const name = n === 1 ? stem : `${stem}${n}`;
-    if (!taken.includes(name)) return name;
-  }
 }
 
 function Agents({ definition, onChange }: Part) {
@@ -159,104 +163,5 @@ function Library({ value, onChange }: { value: string | null; onChange: (id: str
   if (value !== null && !agents.some((agent) => agent.id === value)) options.push({ value, label: s.gone });
   return (
     <Select value={value ?? NONE} onChange={(id) => onChange(id === NONE ? null : id)} options={options} />
-  );
-}
-
-function Inputs({ definition, onChange }: Part) {
-  const schema = definition.inputSchema ?? {};
-  const fields = Object.entries(schema.properties ?? {});
-  const required = schema.required ?? [];
-  const change = (properties: Record<string, InputField>, needed: string[]) =>
-    onChange({ ...definition, inputSchema: { type: "object", properties, required: needed } });
-  const set = (name: string, field: InputField) => change({ ...schema.properties, [name]: field }, required);
-  const rename = (from: string, to: string) => {
-    if (to === "" || to === from || fields.some(([name]) => name === to)) return;
-    change(
-      Object.fromEntries(fields.map(([name, field]) => [name === from ? to : name, field])),
-      required.map((name) => (name === from ? to : name)),
-    );
-  };
-  return (
-    <section aria-label={s.inputs} className="flex flex-col gap-2">
-      <h2 className="font-medium text-sm">{s.inputs}</h2>
-      {fields.map(([name, field]) => (
-        <div key={name} className="flex flex-col gap-3 rounded-lg border border-line p-3">
-          <div className="grid grid-cols-2 gap-2">
-            <Field label={w.form.id}>
-              <Input
-                defaultValue={name}
-                spellCheck={false}
-                onBlur={(event) => rename(name, event.target.value.trim())}
-              />
-            </Field>
-            <Field label={s.type}>
-              <Select
-                value={field.type}
-                onChange={(type) => set(name, { ...(field.title ? { title: field.title } : {}), type })}
-                options={(Object.keys(s.types) as InputField["type"][]).map((value) => ({
-                  value,
-                  label: s.types[value],
-                }))}
-              />
-            </Field>
-          </div>
-          <Field label={s.label} optional>
-            <Input
-              value={field.title ?? ""}
-              onChange={(event) => set(name, { ...field, title: event.target.value })}
-            />
-          </Field>
-          <div className="flex flex-wrap items-center gap-x-5 gap-y-2">
-            <Switch
-              label={s.required}
-              checked={required.includes(name)}
-              onChange={(needed) =>
-                change(
-                  { ...schema.properties },
-                  needed ? [...required, name] : required.filter((other) => other !== name),
-                )
-              }
-            />
-            {field.type === "string" && (
-              <Switch
-                label={s.multiline}
-                checked={field.format === "multiline"}
-                onChange={(several) => {
-                  const { format: _, ...bare } = field;
-                  set(name, several ? { ...bare, format: "multiline" } : bare);
-                }}
-              />
-            )}
-            <Button
-              variant="ghost"
-              size="icon-sm"
-              className="ml-auto"
-              aria-label={s.removeInput(name)}
-              onClick={() =>
-                change(
-                  Object.fromEntries(fields.filter(([other]) => other !== name)),
-                  required.filter((other) => other !== name),
-                )
-              }
-            >
-              <Trash2 />
-            </Button>
-          </div>
-        </div>
-      ))}
-      <Button
-        size="sm"
-        className="self-start"
-        onClick={() => {
-          const name = freeName(
-            fields.map(([taken]) => taken),
-            "topic",
-          );
-          change({ ...schema.properties, [name]: { type: "string" } }, required);
-        }}
-      >
-        <Plus /> {s.addInput}
-      </Button>
-    </section>
   );
 }

@@ -53,7 +53,7 @@ export function daysOf(period: Period, today: string): { from: string; to: strin
   return { from: iso(at), to: today };
 }
 
-/** Today as a clock in this zone shows it; without one, by the device's clock. */
+/** Today as a clock in this zone shows it; without one in UTC, as the server counts. */
 export function todayIn(zone: string | null | undefined, now = new Date()): string {
   const format = (timeZone?: string) => new Intl.DateTimeFormat("en-CA", timeZone ? { timeZone } : {});
   try {

@@ -37,7 +37,7 @@ enum Odd {
 
 /// A server, and all that it heard: whole requests.
 #[derive(Clone)]
-struct Far {
+pub(super) struct Far {
     url: String,
     heard: Arc<Mutex<Vec<String>>>,
     /// Bytes of comments.
@@ -61,7 +61,7 @@ impl Far {
         far
     }
 
-    fn has_heard(&self, words: &str) -> bool {
+    pub(super) fn has_heard(&self, words: &str) -> bool {
         self.times(words) > 0
     }
 
@@ -163,7 +163,18 @@ async fn odd_answer(stream: &mut BufReader<TcpStream>, odd: &Odd) -> std::io::Re
 }
 
 impl Hall {
+    /// One of the whole team, which does nothing odd.
+    pub(super) async fn far_of_team(&self, name: &str) -> (Far, McpServer) {
+        let far = Far::start(Odd::Good, Odd::Good).await;
+        let server = self.far_of(None, name, &far.url, 20).await;
+        (far, server)
+    }
+
     async fn far(&self, project: &Project, name: &str, url: &str, seconds: i64) -> McpServer {
+        self.far_of(Some(project), name, url, seconds).await
+    }
+
+    async fn far_of(&self, project: Option<&Project>, name: &str, url: &str, seconds: i64) -> McpServer {
         let key = format!("Bearer {KEY}");
         let wish = McpServerWish {
             name: name.to_owned(),
@@ -171,7 +182,7 @@ impl Hall {
             values: vec![McpValueWish::new("Authorization".to_owned(), Some(key), true)],
             timeout_seconds: Some(seconds),
         };
-        self.team.create_mcp_server(&self.anna, project.id, wish).await.unwrap()
+        self.team.create_mcp_server(self.by(), project.map(|project| project.id), wish).await.unwrap()
     }
 }
 
@@ -190,7 +201,7 @@ async fn a_server_elsewhere_that_cannot_be_used_is_told_in_words_and_no_secret_g
     ] {
         let server = Far::start(odd, Odd::Good).await;
         let made = hall.far(&project, at, &server.url, 2).await;
-        let tried = hall.engine.try_mcp_server(&hall.team, hall.anna.id, made.id).await.unwrap();
+        let tried = hall.engine.try_mcp_server(&hall.team, hall.by(), made.id, None).await.unwrap();
         let problem = tried.test.unwrap().problem.unwrap();
         assert!(problem.contains(says), "{at}: {problem}");
         assert!(server.has_heard(KEY), "{at}: it was asked with the key that is meant for it");
@@ -237,9 +248,10 @@ async fn a_call_elsewhere_ends_in_words_whatever_the_server_does() {
     late.heard.lock().unwrap().clear();
     hall.team
         .change_mcp_server(
+            hall.by(),
             hall.team
                 .store
-                .mcp_servers(project.id)
+                .mcp_servers(Some(project.id))
                 .await
                 .unwrap()
                 .iter()

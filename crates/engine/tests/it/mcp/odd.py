@@ -36,7 +36,8 @@ def call(name, arguments):
     if name == "echo":
         return "You said: " + arguments.get("text", "")
     if name == "secret":
-        return "The key is " + os.environ["KEY"] + ", of " + os.environ.get("MODE", "-")
+        kept = " with caches" if os.path.exists("/run/cache") else ""
+        return "The key is " + os.environ["KEY"] + ", of " + os.environ.get("MODE", "-") + " in " + os.getcwd() + kept
     if name == "die":
         print("the key was " + os.environ["KEY"], file=sys.stderr, flush=True)
         os._exit(9)

@@ -9,15 +9,15 @@ use guildhall_types::backup::BackupCause;
 use super::*;
 
 /// A team with a place for backups, of which none is looked at.
-struct House {
-    app: TestApp,
+pub struct House {
+    pub app: TestApp,
     clock: FixedClock,
     folder: PathBuf,
     _dir: tempfile::TempDir,
 }
 
 impl House {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let clock = FixedClock::new(SystemClock.now());
         let app = TestApp::with(Wish { clock: Some(clock.clone()), ..Wish::default() }).await;
         app.owner().await.project("shop", json!({ "kind": "sample" })).await;
@@ -25,7 +25,11 @@ impl House {
         Self { app, clock, folder: dir.path().join("backups"), _dir: dir }
     }
 
-    fn shelf(&self) -> Shelf {
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn shelf(&self) -> Shelf {
         Shelf::Folder(self.folder.clone())
     }
 
@@ -51,7 +55,7 @@ impl House {
         )
     }
 
-    async fn night(&self, last: u32) -> BackedUp {
+    pub async fn night(&self, last: u32) -> BackedUp {
         self.clock.advance(chrono::Duration::days(1));
         self.with(self.plan(last, None)).make(BackupCause::Schedule, false).await.unwrap()
     }
@@ -259,14 +263,19 @@ async fn what_went_elsewhere_is_no_backup_of_the_place_where_they_are_to_go() {
     assert_eq!(team.store.last_good_backup(None).await.unwrap().unwrap().started_at, now());
     let stands = view().await;
     assert_eq!((stands.last_good_at, stands.next_at), (None, Some(now())), "one is due here");
-    assert_eq!(team.not_backed_up_since().await.unwrap(), None, "none was tried here yet");
+    assert_eq!(team.not_backed_up_since().await.unwrap(), None, "none was tried here yet, and no server was told to");
+    let planned = now();
+    team.store.plan_backups(&planned_at(&team)).await.unwrap();
+    assert_eq!((team.not_backed_up_since().await.unwrap(), view().await.overdue), (Some(planned), false));
+    house.clock.advance(chrono::Duration::hours(26));
+    assert!(view().await.overdue, "as the alert says, though there is a good one elsewhere");
     house.clock.advance(chrono::Duration::minutes(1));
     let made = now();
     by_plan.make(BackupCause::Schedule, false).await.unwrap();
     house.clock.advance(chrono::Duration::hours(30));
     by_hand.make(BackupCause::Command, false).await.unwrap();
     let stands = view().await;
-    assert_eq!((stands.last_good_at, stands.next_at), (Some(made), Some(now())));
+    assert_eq!((stands.last_good_at, stands.next_at, stands.overdue), (Some(made), Some(now()), true));
     assert_eq!(team.not_backed_up_since().await.unwrap(), Some(made));
     // Who plans none is told of none, whatever somebody did once.
     assert_eq!(team.clone().with_backups(None).not_backed_up_since().await.unwrap(), None);
@@ -284,6 +293,10 @@ async fn what_went_elsewhere_is_no_backup_of_the_place_where_they_are_to_go() {
     drop(lock);
     by_plan.make(BackupCause::Schedule, false).await.unwrap();
     assert_eq!(team.not_backed_up_since().await.unwrap(), Some(now()));
+}
+
+fn planned_at(team: &guildhall_team::Team) -> String {
+    team.planned_backups().unwrap().destination.clone()
 }
 
 #[tokio::test]

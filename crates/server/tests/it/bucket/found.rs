@@ -321,12 +321,14 @@ async fn a_look_for_which_there_is_no_room_is_not_begun_and_that_is_told() {
     let (whole, mut large) = (std::fs::read(&path).unwrap(), first.clone());
     large.rows.bytes = 1 << 50;
     std::fs::write(&path, serde_json::to_vec(&large).unwrap()).unwrap();
+    lock.unlock().unwrap();
     let refused = nights.backups.verify(Some(&first.name)).await.unwrap_err();
     assert!(matches!(refused, BackupError::NoRoom { percent: 75, .. }), "{refused}");
     let view = nights.view().await;
     assert_eq!(view.last_good_at, Some(view.items[0].started_at), "it says nothing of the backup");
     assert!(view.last_good_unchecked.as_ref().unwrap().contains("GUILDHALL_BACKUP_SCRATCH"), "{view:?}");
     std::fs::write(&path, whole).unwrap();
+    lock.lock().unwrap();
 
     // In a folder that somebody named, whose lock nobody has.
     let elsewhere = tempfile::tempdir().unwrap();

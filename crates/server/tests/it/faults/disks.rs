@@ -5,12 +5,15 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_engine::Pace;
 use guildhall_llm::Secret;
 use guildhall_sim::Sim;
+use guildhall_team::backup::{BackupError, BackupPlan, BackupRules, Backups, Shelf, listed};
 use guildhall_types::alert::{AlertKind, AlertLevel};
+use guildhall_types::backup::{BackupCause, Keep};
 use guildhall_types::reading::{Disk, DiskRole, Reading, Used};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -95,6 +98,7 @@ async fn app(disk: &'static str) -> TestApp {
     let pace = Pace {
         lease: Duration::from_secs(6),
         look: Duration::from_millis(300),
+        read: Duration::from_millis(300),
         rest: Duration::from_secs(1),
         alerts: false,
         ..Pace::default()
@@ -273,12 +277,19 @@ async fn a_full_disk_of_the_database_refuses_changes_and_loses_none() {
         break;
     }
     assert!(refused.is_some_and(|words| words.contains("when its operator has made room")));
+    // Whoever watches is told, since no alert can be.
+    let ready = async |scene: &mut Scene| scene.owner.get("/api/health/ready").await;
+    scene.until("a word on the disk", async |scene| ready(scene).await.json()["status"] == "disk-full").await;
+    assert_eq!(ready(&mut scene).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    let metrics = scene.owner.get("/metrics").await;
+    assert!(metrics.text().contains("guildhall_database_up 0"));
     scene.owner.get(&cards).await.is(StatusCode::OK);
     // Longer than a lease.
     tokio::time::sleep(Duration::from_secs(8)).await;
     scene.owner.get(&cards).await.is(StatusCode::OK);
     std::fs::remove_file(filler).unwrap();
     std::fs::remove_file(scene.app.dir.path().join("database/most of it")).unwrap();
+    scene.until("a well server", async |scene| ready(scene).await.status == StatusCode::OK).await;
     scene.alerts_after(15).await;
     scene.alerts_after(80).await;
     scene
@@ -293,6 +304,33 @@ async fn a_full_disk_of_the_database_refuses_changes_and_loses_none() {
         listed["items"].as_array().unwrap().iter().map(|card| card["title"].as_str().unwrap()).collect();
     assert!(kept.iter().all(|title| titles.contains(&title.as_str())), "an acknowledged card was lost");
     scene.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_of_backups_gets_room_when_fewer_are_kept() {
+    if !inside("faults::disks::a_full_disk_of_backups_gets_room_when_fewer_are_kept") {
+        return;
+    }
+    let app = TestApp::start().await;
+    let (team, data) = (&app.app.team, app.dir.path().to_owned());
+    let folder = data.join("backups");
+    mount(&folder);
+    let keeping = |last| {
+        let keep = Keep { last, days: 0, weeks: 0 };
+        let rules = BackupRules { keep, full_every: 1, verify: false, ..BackupRules::default() };
+        let plan = BackupPlan { shelf: Shelf::Folder(folder.clone()), rules };
+        let (places, clock, vault) = (Arc::clone(&team.places), Arc::clone(&team.clock), Arc::clone(&team.vault));
+        Backups::new(team.store.clone(), places, clock, vault, plan, data.clone())
+    };
+    for _ in 0..3 {
+        keeping(9).make(BackupCause::Command, false).await.unwrap();
+    }
+    fill(&folder);
+    let error = keeping(9).make(BackupCause::Command, false).await.unwrap_err();
+    assert!(matches!(error, BackupError::File { .. }), "{error}");
+    let done = keeping(1).make(BackupCause::Command, false).await.unwrap();
+    assert_eq!(done.gone.unwrap().len(), 3, "two before it was made, and the one that it replaces");
+    assert_eq!(listed(&Shelf::Folder(folder)).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::program;
 use super::world::{Life, Night, Template};
@@ -165,6 +166,18 @@ async fn the_lost_answer_to_a_commit_doubles_nothing() {
     }
 }
 
+/// A database of its own behind a proxy: its address there, and what has the proxy say nothing any more.
+pub(super) async fn silenceable() -> (String, watch::Sender<bool>, JoinHandle<()>) {
+    let url = fresh_postgres().await;
+    let (start, rest) = url.split_once('@').unwrap();
+    let (host, name) = rest.split_once('/').unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let database = format!("{start}@127.0.0.1:{}/{name}", listener.local_addr().unwrap().port());
+    let (silence, silent) = watch::channel(false);
+    let proxy = tokio::spawn(silenced(listener, host.to_owned(), silent));
+    (database, silence, proxy)
+}
+
 /// Carries bytes to a PostgreSQL server and back until it is to be `silent`: then every line stays open, and nothing
 /// comes.
 async fn silenced(listener: TcpListener, server: String, silent: watch::Receiver<bool>) {
@@ -188,13 +201,7 @@ async fn silenced(listener: TcpListener, server: String, silent: watch::Receiver
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn monitors_hear_in_time_of_a_database_that_answers_no_more() {
     const TOKEN: &str = "a-token-of-the-operators-own";
-    let url = fresh_postgres().await;
-    let (start, rest) = url.split_once('@').unwrap();
-    let (host, name) = rest.split_once('/').unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let database = format!("{start}@127.0.0.1:{}/{name}", listener.local_addr().unwrap().port());
-    let (silence, silent) = watch::channel(false);
-    let proxy = tokio::spawn(silenced(listener, host.to_owned(), silent));
+    let (database, silence, proxy) = silenceable().await;
     let dir = tempfile::tempdir().unwrap();
     let env = [("DATABASE_URL", database.as_str()), ("GUILDHALL_METRICS_TOKEN", TOKEN)];
     let (_server, url) = serve(&dir.path().join("data"), &env).await;

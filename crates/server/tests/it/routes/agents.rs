@@ -127,6 +127,22 @@ async fn an_agent_is_put_on_a_card_and_runs_by_itself() {
     );
     let page = owner.get(&cards).await.is(StatusCode::OK);
     assert_eq!(page["items"].as_array().unwrap().len(), 1, "a task is no card");
+    // It is found again by its agent, by whoever gave it.
+    let tasks = format!("{}/tasks", path(&draft));
+    assert_eq!(owner.get(&tasks).await.is(StatusCode::OK)["items"][0]["id"], started["feature"]["id"]);
+    owner.get(&format!("{tasks}?after=x")).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    owner.call(&format!("{task}/to-card")).await.is_problem(StatusCode::CONFLICT, "only-looked");
+    let prompt = "Write it.\n\n```sim\n{\"tools\": [[\"write\", {\"path\": \"a.txt\", \"content\": \"a\\n\"}]]}\n{\"say\":\"Done.\"}\n```";
+    let work = json!({ "projectId": project, "prompt": prompt, "mode": "work", "model": "simulated" });
+    let works = owner.post(&run, work).await.is(StatusCode::ACCEPTED)["feature"]["id"].as_str().unwrap().to_owned();
+    owner.until(&format!("/api/tasks/{works}"), |task| task["endedAt"].is_string()).await;
+    let named = json!({ "title": "What the draft wrote" });
+    let made = owner.post(&format!("/api/tasks/{works}/to-card"), named).await.is(StatusCode::OK).clone();
+    assert_eq!(
+        (&made["kind"], &made["title"], &made["filesChanged"]),
+        (&json!("card"), &json!("What the draft wrote"), &json!(1))
+    );
+    assert_eq!(owner.get(&tasks).await.is(StatusCode::OK)["items"].as_array().unwrap().len(), 1);
     // Whoever may not run agents does not by this way either, nor another by a draft that is not theirs.
     let (token, _) = owner.token(&[Scope::Read, Scope::Write]).await;
     app.program(&token).post(&run, wish.clone()).await.is_problem(StatusCode::FORBIDDEN, "missing-scope");

@@ -25,6 +25,7 @@ fn reading(app: &TestApp, seconds: i64, memory: i64, failures: i64) -> Reading {
         queue_depth: Some(0),
         provider_failures: failures,
         database_millis: Some(1.0),
+        database_trouble: None,
     }
 }
 

@@ -31,7 +31,7 @@ async fn what_is_unknown_in_a_query_is_refused_on_every_route_that_takes_one() {
         if parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "query")) {
             seen += 1;
             let path = path.replace("{id}", "01890000-0000-7000-8000-000000000000");
-            let path = path.replace("{kind}", "entries").replace("{version}", "1");
+            let path = path.replace("{kind}", "entries").replace("{version}", "1").replace("{number}", "1");
             let request = owner.request(method, &format!("{path}?limti=3&path=x"));
             let problem = owner.send(request).await.is_problem(StatusCode::BAD_REQUEST, "bad-query");
             assert!(!problem["errors"][0]["field"].as_str().unwrap().is_empty(), "{problem}");
@@ -56,7 +56,7 @@ async fn bodies_that_cannot_be_used_are_refused_on_every_route_that_takes_one() 
         }
         seen += 1;
         let path = path.replace("{id}", "01890000-0000-7000-8000-000000000000").replace("{provider}", "anthropic");
-        let path = path.replace("{kind}", "entries");
+        let path = path.replace("{kind}", "entries").replace("{number}", "1");
         // Files come with what is said in a chat.
         let large = match operation["operationId"].as_str() {
             Some("start_chat" | "say_in_chat") => 17 << 20,
@@ -95,12 +95,18 @@ async fn things_that_are_not_there_are_not_found_on_every_route() {
     let mut owner = app.owner().await;
     for (method, path, operation) in operations().filter(|(_, path, _)| path.contains("{id}")) {
         let path = path.replace("{id}", "01890000-0000-7000-8000-000000000000");
-        let path = path.replace("{kind}", "entries").replace("{version}", "1").replace("{step}", "ask");
+        let path = path
+            .replace("{kind}", "entries")
+            .replace("{version}", "1")
+            .replace("{number}", "1")
+            .replace("{step}", "ask");
         let path = path.replace("secrets/{name}", "secrets/A_NAME").replace("{name}", "a-name");
         let body = match operation["operationId"].as_str().unwrap() {
             "create_feature" => json!({ "description": "x" }),
             "send_again" | "send_team_again" => json!({ "deliveryId": "01890000-0000-7000-8000-000000000000" }),
             "rename_passkey" => json!({ "name": "x" }),
+            "put_remote" => json!({ "url": "https://a.example/team/r.git" }),
+            "enhance_text" => json!({ "kind": "improve", "description": "x" }),
             "allow_host" => json!({ "host": "a.example" }),
             "create_mcp_server" => json!({ "name": "x", "transport": { "kind": "stdio", "command": "x" } }),
             "approve_mcp_tools" => json!({ "tools": [{ "name": "x", "hash": "x" }] }),

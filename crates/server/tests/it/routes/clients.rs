@@ -264,6 +264,27 @@ async fn a_code_and_a_refresh_token_are_good_once_and_for_their_own_program() {
 }
 
 #[tokio::test]
+async fn a_program_whose_answer_was_lost_asks_once_more_and_stays_connected() {
+    let clock = FixedClock::default();
+    let app = at(&clock).await;
+    let mut owner = app.owner().await;
+    let program = Program::at(&app).await;
+    let (_, refresh) = program.connect(&mut owner, &["read"]).await;
+    let lost = program.refresh(&refresh).await.is(StatusCode::OK).clone();
+    clock.advance(Duration::seconds(5));
+    let next = program.refresh(&refresh).await.is(StatusCode::OK).clone();
+    let word = |pair: &Value, name: &str| pair[name].as_str().unwrap().to_owned();
+    assert!(!works(&program, &word(&lost, "access_token")).await, "that pair is void");
+    assert!(works(&program, &word(&next, "access_token")).await);
+    let after = program.refresh(&word(&next, "refresh_token")).await.is(StatusCode::OK).clone();
+    assert!(told(&mut owner, "client.disconnect").await.is_empty());
+    // Somebody has the pair that was lost.
+    program.refresh(&word(&lost, "refresh_token")).await.is_refused("invalid_grant");
+    assert!(!works(&program, &word(&after, "access_token")).await);
+    assert_eq!(told(&mut owner, "client.disconnect").await[0]["detail"]["why"], "a refresh token was shown twice");
+}
+
+#[tokio::test]
 async fn a_program_may_ask_for_a_token_that_is_good_for_less() {
     let app = TestApp::start().await;
     let mut owner = app.owner().await;

@@ -2,6 +2,7 @@
 
 use guildhall_server::config::Config;
 use guildhall_types::member::MemberRole;
+use guildhall_types::rights::Scope;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -146,4 +147,62 @@ async fn no_server_leads_into_the_house_without_the_operators_leave() {
     let tried = olga.call(&format!("/api/mcp-servers/{}/test", made["id"].as_str().unwrap())).await.is(StatusCode::OK);
     let problem = tried["test"]["problem"].as_str().unwrap();
     assert!(problem.contains("GUILDHALL_ALLOW_PRIVATE_PROVIDERS"), "{problem}");
+}
+
+#[tokio::test]
+async fn what_is_the_whole_teams_everybody_sees_and_admins_change() {
+    let app = TestApp::start().await;
+    let mut olga = app.owner().await;
+    let project = olga.project("p", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
+    let mut ben = app.member(MemberRole::Member).await;
+    let mut vera = app.member(MemberRole::Viewer).await;
+    let all = "/api/mcp-servers";
+    let (forbidden, missing) = (StatusCode::FORBIDDEN, "missing-right");
+    ben.post(all, http("https://example.com/mcp")).await.is_problem(forbidden, missing);
+    let made = olga.post(all, http("https://example.com/mcp")).await.is(StatusCode::CREATED);
+    assert_eq!(made["projectId"], Value::Null, "{made}");
+    olga.post(all, http("https://example.com/mcp")).await.is_problem(StatusCode::CONFLICT, "taken");
+    // A project may have its own of that name, and lists it alone.
+    let own = format!("/api/projects/{project}/mcp-servers");
+    let of_project = ben.post(&own, http("https://example.com/mcp")).await.is(StatusCode::CREATED);
+    let ids = |list: &Value| -> Vec<Value> {
+        list["items"].as_array().unwrap().iter().map(|server| server["id"].clone()).collect()
+    };
+    assert_eq!(ids(&vera.get(&own).await.is(StatusCode::OK)), [of_project["id"].clone()]);
+    assert_eq!(ids(&vera.get("/api/mcp-servers?team=true").await.is(StatusCode::OK)), [made["id"].clone()]);
+    assert_eq!(ids(&vera.get(all).await.is(StatusCode::OK)), [made["id"].clone(), of_project["id"].clone()]);
+
+    let path = format!("{all}/{}", made["id"].as_str().unwrap());
+    let seen = vera.get(&path).await;
+    assert_eq!(seen.is(StatusCode::OK)["values"][0], json!({ "name": "Authorization", "secret": true, "value": null }));
+    assert!(!seen.text().contains(SECRET));
+    // Who manages projects does not manage this, nor does a token of an admin that does not say so.
+    let (token, _) = olga.token(&[Scope::Read, Scope::Write]).await;
+    let mut narrow = app.program(&token);
+    let tools = json!({ "tools": [{ "name": "add", "hash": "x" }] });
+    let chosen = json!({ "tools": [{ "name": "add", "enabled": false }] });
+    for who in [&mut ben, &mut narrow] {
+        who.patch(&path, json!({ "enabled": false })).await.is_problem(forbidden, "not-yours");
+        who.call(&format!("{path}/test")).await.is_problem(forbidden, "not-yours");
+        who.post(&format!("{path}/approve-tools"), tools.clone()).await.is_problem(forbidden, "not-yours");
+        who.post(&format!("{path}/choose-tools"), chosen.clone()).await.is_problem(forbidden, "not-yours");
+        let refused = who.delete(&path).await.is_problem(forbidden, "not-yours");
+        assert!(refused["detail"].as_str().unwrap().contains("admins"), "{refused}");
+    }
+    assert_eq!(olga.get(&path).await.is(StatusCode::OK)["enabled"], true);
+    let mut adam = app.member(MemberRole::Admin).await;
+    adam.patch(&path, json!({ "enabled": false, "name": "more" })).await.is(StatusCode::OK);
+    let stdio = json!({ "transport": { "kind": "stdio", "command": "exit 3" }, "values": [] });
+    adam.patch(&path, stdio).await.is(StatusCode::OK);
+    let nowhere = adam.call(&format!("{path}/test")).await.is(StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(nowhere["errors"][0]["field"], "projectId", "{nowhere}");
+    let unknown = "01890000-0000-7000-8000-000000000000";
+    let gone = adam.call(&format!("{path}/test?projectId={unknown}")).await;
+    gone.is_problem(StatusCode::NOT_FOUND, "not-found");
+    adam.delete(&path).await.is(StatusCode::NO_CONTENT);
+    let audit = olga.get("/api/audit?object=mcp-server").await.is(StatusCode::OK);
+    let of_it = audit["items"].as_array().unwrap().iter().filter(|one| one["objectId"] == made["id"]);
+    let actions: Vec<&Value> = of_it.map(|one| &one["action"]).collect();
+    let expected = ["mcp-server.delete", "mcp-server.change", "mcp-server.change", "mcp-server.create"];
+    assert_eq!(actions, expected, "{audit}");
 }

@@ -213,8 +213,10 @@ async fn admins_see_who_uses_what_now_and_over_time() {
     app.app.team.store.save_minute(&minute).await.unwrap();
 
     let now = owner.get("/api/operation").await.is(StatusCode::OK);
-    let node = &now["nodes"][0];
-    assert_eq!((&node["name"], &node["silent"]), (&json!("guild-1"), &json!(false)));
+    // Beside it is the server itself, which is known from its first reading on.
+    let made = |of: &Value| of["nodes"].as_array().unwrap().iter().find(|one| one["name"] == "guild-1").cloned();
+    let node = made(&now).unwrap();
+    assert_eq!((&node["silent"], now["nodes"].as_array().unwrap().len()), (&json!(false), 2));
     assert!(node["reading"]["memory"]["total"].as_i64().unwrap() > 1_000_000, "{node}");
     let member = &now["members"][0];
     assert_eq!(
@@ -222,7 +224,7 @@ async fn admins_see_who_uses_what_now_and_over_time() {
         (&json!("Olga"), &json!(1_000.0), &json!(0.5))
     );
     let detailed = owner.get("/api/health/detailed").await.is(StatusCode::OK);
-    assert_eq!(detailed["nodes"][0]["name"], "guild-1");
+    assert!(made(&detailed).is_some() && detailed["database"]["trouble"].is_null(), "{detailed}");
     assert!(detailed["database"]["milliseconds"].as_f64().unwrap() >= 0.0, "{detailed}");
     assert!(detailed["disk"]["total"].as_i64() > detailed["disk"]["used"].as_i64(), "{detailed}");
     assert_eq!((&detailed["bus"]["ok"], &detailed["apiFailures"]), (&json!(true), &json!(0)));
@@ -261,6 +263,7 @@ async fn the_year_shows_days_of_which_an_earlier_version_kept_the_hours_alone() 
         queue_depth: None,
         provider_failures: 0,
         database_millis: None,
+        database_trouble: None,
     };
     let node = NodeFigures { memory: Some(Level::of(4_711.0)), ..NodeFigures::from(&reading) };
     let known = KnownNode {

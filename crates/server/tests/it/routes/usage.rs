@@ -167,6 +167,21 @@ async fn budgets_are_given_lowered_and_raised_and_a_run_goes_on_with_more() {
     let now = member.get("/api/budgets").await.is(StatusCode::OK);
     assert_eq!(now["items"][0]["reservedMicros"], 0);
     assert!(now["items"][0]["spentMicros"].as_i64().unwrap() > 0);
+
+    // What a card may cost that auto mode would take with the key of whoever wrote it, nobody else raises.
+    let held = json!({ "description": DONE, "model": "simulated", "title": "held", "dependencies": [card.rsplit('/').next()] });
+    let held = member.post(&path, held).await.is(StatusCode::CREATED);
+    let held = format!("/api/features/{}", held["id"].as_str().unwrap());
+    let auto = format!("/api/projects/{}/auto-mode", project["id"].as_str().unwrap());
+    let mut mate = app.named("mate", MemberRole::Member).await;
+    let raise = |micros: i64| json!({ "budgetMicros": micros });
+    mate.patch(&held, raise(2_000_000)).await.is(StatusCode::OK);
+    member.post(&auto, json!({ "action": "start" })).await.is(StatusCode::OK);
+    mate.patch(&held, raise(9_000_000)).await.is_problem(StatusCode::FORBIDDEN, "not-yours");
+    mate.patch(&held, raise(1_000_000)).await.is(StatusCode::OK);
+    member.patch(&held, raise(9_000_000)).await.is(StatusCode::OK);
+    member.post(&auto, json!({ "action": "stop" })).await.is(StatusCode::OK);
+    mate.patch(&held, raise(10_000_000)).await.is(StatusCode::OK);
     let audit = owner.get("/api/audit?action=budget.change").await.is(StatusCode::OK);
     assert_eq!(audit["items"].as_array().unwrap().len(), 3);
 }

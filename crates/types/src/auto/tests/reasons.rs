@@ -152,6 +152,7 @@ fn why_nothing_starts_is_told() {
     let opens = Some("2026-01-09T22:00:00Z".parse().unwrap());
     assert_eq!(why(&nights, &ready, &[]), Some(Reason::Window { until: opens }));
     assert_eq!(nights.rests_until(at), opens);
+    assert_eq!(AutoOrder { state: OrderState::Off, ..nights.clone() }.rests_until(at), None);
     assert_eq!(AutoOrder { at_close: AtClose::FinishFeature, ..nights }.rests_until(at), None);
 }
 

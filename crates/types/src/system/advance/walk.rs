@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::Duration;
 use serde_json::{Map, Value};
 
+use super::bounds::bounded;
 use crate::DateTime;
 use crate::system::execution::{ExecutionState, ExecutionStatus, StepState, SystemStepStatus};
 use crate::system::shape::misfit;
@@ -254,7 +255,12 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn complete(&mut self, step: &'a Step, place: usize, output: Value) {
-        let output = bounded(output);
+        let output = match bounded(output) {
+            Ok(output) => output,
+            // Another try of an agent may say less; what is put together comes out the same.
+            Err(why) if step.kind == StepKind::Agent => return self.try_failed(step, place, why),
+            Err(why) => return self.fail(place, why),
+        };
         if let Some(name) = &step.output_variable {
             self.state.variables.insert(name.clone(), output.clone());
         }
@@ -365,17 +371,5 @@ fn form_of(step: &Step) -> String {
             format!("\n\nClose with JSON alone, of the form that this JSON Schema describes:\n```json\n{schema}\n```")
         }
         _ => String::new(),
-    }
-}
-
-/// What a step gave, as far as it is kept.
-fn bounded(value: Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(cut(text, OUTPUT)),
-        Value::Array(_) | Value::Object(_) => {
-            let text = text_of(&value);
-            if text.chars().count() > OUTPUT { Value::String(cut(text, OUTPUT)) } else { value }
-        }
-        other => other,
     }
 }

@@ -2,8 +2,9 @@ import { use, useCallback, useMemo, useState } from "react";
 import type { DiffFile, DiffLine, Hunk } from "@/api/types";
 import { type Tokens, useTokens } from "../code/highlight";
 import { languageOf } from "../code/languages";
+import type { Writing } from "../lib/kept";
 import { s } from "../strings";
-import { OneComment } from "./CommentBox";
+import { Field, OneComment } from "./CommentBox";
 import { spot } from "./comment-state";
 import { DiffContext } from "./context";
 import { GapBar } from "./GapBar";
@@ -38,7 +39,7 @@ export function Body({ file }: { file: DiffFile }) {
     }
     return set;
   }, [all, writing, path]);
-  const lost = useMemo(() => {
+  const here = useMemo(() => {
     const here = new Set<string>();
     for (const hunk of hunks) {
       for (const line of hunk.lines) {
@@ -46,8 +47,12 @@ export function Body({ file }: { file: DiffFile }) {
         if (line.newLine !== null) here.add(spot("new", line.newLine));
       }
     }
-    return all.filter((entry) => entry.path === path && !here.has(spot(entry.side, entry.line)));
-  }, [all, hunks, path]);
+    return here;
+  }, [hunks]);
+  // Their line is not in the change any more.
+  const isLost = (entry: Writing) => entry.path === path && !here.has(spot(entry.side, entry.line));
+  const lost = all.filter((entry) => isLost(entry));
+  const adrift = writing !== null && writing.id === null && isLost(writing);
 
   const reveal = (gap: Gap, by: Partial<Revealed>) =>
     setRevealed((before) => {
@@ -102,7 +107,7 @@ export function Body({ file }: { file: DiffFile }) {
       className="-outline-offset-2 rounded-b-xl"
       onKeyDown={(event) => lineKeys(event, (place) => mayComment && begin(file, hunks, place, comments))}
     >
-      {lost.length > 0 && (
+      {(lost.length > 0 || adrift) && (
         <div className="flex flex-col gap-2 border-line border-b bg-canvas px-3 py-2.5">
           {lost.map((comment) => (
             <OneComment
@@ -111,6 +116,7 @@ export function Body({ file }: { file: DiffFile }) {
               place={`${s.changes.outdated} (${comment.line})`}
             />
           ))}
+          {adrift && <Field />}
         </div>
       )}
       {hunks.map((hunk, index) => (

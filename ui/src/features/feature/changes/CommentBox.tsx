@@ -1,5 +1,5 @@
 import { Pencil, Trash2 } from "lucide-react";
-import { use } from "react";
+import { use, useEffect, useRef } from "react";
 import { useMe } from "@/api/queries";
 import { Markdown } from "@/components/markdown";
 import { Avatar } from "@/components/ui/avatar";
@@ -7,7 +7,7 @@ import { Button } from "@/components/ui/button";
 import { Textarea } from "@/components/ui/input";
 import { Keys } from "@/components/ui/kbd";
 import { t } from "@/strings";
-import type { Comment } from "../lib/persistent";
+import type { Comment } from "../lib/kept";
 import { s } from "../strings";
 import { type Side, spot } from "./comment-state";
 import { DiffContext } from "./context";
@@ -72,9 +72,14 @@ export function OneComment({ comment, place }: { comment: Comment; place?: React
   );
 }
 
-function Field() {
+/** The comment that is being written. */
+export function Field() {
   const { comments } = use(DiffContext);
   const writing = comments.writing.use();
+  const text = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    if (comments.wasBegun()) text.current?.focus();
+  }, [comments]);
   if (writing === null) return null;
   // Back to the line, so that the keyboard goes on from there.
   const leave = (element: Element) => {
@@ -93,7 +98,7 @@ function Field() {
       }}
     >
       <Textarea
-        autoFocus
+        ref={text}
         aria-label={s.changes.comment}
         placeholder={s.changes.commentPlace}
         rows={3}

@@ -2,7 +2,7 @@ import { useCallback, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Diff, DiffFile, Feature, HeldCard } from "@/api/types";
 import { BuiltOn } from "@/features/dependents";
 import { useHotkeys } from "@/lib/hotkeys";
-import { kept } from "../lib/persistent";
+import { kept } from "../lib/kept";
 import { s } from "../strings";
 import { whyNot } from "../useSay";
 import { CommentsBar } from "./CommentsBar";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { DiffFile, DiffLine, Hunk } from "@/api/types";
-import type { Comment } from "../lib/persistent";
+import type { Comment } from "../lib/kept";
 import { followUpMessage } from "./comments";
 import { contextOf, fingerprint, gapsOf, isLarge, marksOf, openGap, pairsOf, shownHunks } from "./hunks";
 import { filesOf, matches, type TreeNode, treeOf } from "./tree";

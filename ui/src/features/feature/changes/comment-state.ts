@@ -1,52 +1,51 @@
 import type { DiffLine } from "@/api/types";
-import { createStore } from "@/lib/store";
-import { type Comment, kept } from "../lib/persistent";
+import { type Comment, kept, type Writing } from "../lib/kept";
 
 export type Side = Comment["side"];
 
-/** The comment that is being written: a new one, or an old one anew. */
-export interface Writing {
-  path: string;
-  side: Side;
-  line: number;
-  quote: string;
-  /** The comment that is changed; nothing for a new one. */
-  id: string | null;
-  text: string;
-}
+/** The feature in which a comment was begun just now: its field takes the focus, and one that is found there does not. */
+let begun: string | null = null;
 
-/** Comments of one feature that are not sent yet, and the one that is being written. */
+/** Comments of one feature that are not sent yet, and the one that is being written: both wait for whoever looks elsewhere meanwhile. */
 export function commentsOf(featureId: string) {
   const list = kept.comments(featureId);
-  const writing = createStore<Writing | null>(null);
+  const writing = kept.writing(featureId);
+  const keep = () => {
+    const now = writing.get();
+    if (now === null) return;
+    const text = now.text.trim();
+    writing.set(null);
+    if (text === "") return;
+    const comment: Comment = { ...now, id: now.id ?? crypto.randomUUID(), text };
+    list.set((all) =>
+      all.some(({ id }) => id === comment.id)
+        ? all.map((entry) => (entry.id === comment.id ? comment : entry))
+        : [...all, comment],
+    );
+  };
+  /** One is written at a time: what there is of another is kept. */
+  const write = (next: Writing) => {
+    keep();
+    begun = featureId;
+    writing.set(next);
+  };
   return {
     list,
     writing,
+    keep,
     begin(path: string, side: Side, line: DiffLine) {
       const number = side === "old" ? line.oldLine : line.newLine;
       if (number === null) return;
-      writing.set({ path, side, line: number, quote: line.text, id: null, text: "" });
+      write({ path, side, line: number, quote: line.text, id: null, text: "" });
+    },
+    /** Whether a comment was begun since this was last asked. */
+    wasBegun() {
+      const was = begun === featureId;
+      if (was) begun = null;
+      return was;
     },
     edit(comment: Comment) {
-      writing.set({ ...comment });
-    },
-    keep() {
-      const now = writing.get();
-      if (now === null) return;
-      const text = now.text.trim();
-      writing.set(null);
-      if (text === "") return;
-      const comment: Comment = {
-        id: now.id ?? crypto.randomUUID(),
-        path: now.path,
-        side: now.side,
-        line: now.line,
-        quote: now.quote,
-        text,
-      };
-      list.set((all) =>
-        now.id === null ? [...all, comment] : all.map((entry) => (entry.id === now.id ? comment : entry)),
-      );
+      write({ ...comment });
     },
     remove(id: string) {
       list.set((all) => all.filter((entry) => entry.id !== id));

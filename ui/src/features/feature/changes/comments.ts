@@ -1,4 +1,4 @@
-import type { Comment } from "../lib/persistent";
+import type { Comment } from "../lib/kept";
 
 const LONGEST_QUOTE = 200;
 

@@ -1,4 +1,4 @@
-import { persistent } from "../lib/persistent";
+import { persistent } from "@/lib/persistent";
 
 /** How a member likes changes to be shown. */
 export interface Prefs {

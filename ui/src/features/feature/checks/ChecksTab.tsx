@@ -9,6 +9,7 @@ import {
   ShieldCheck,
 } from "lucide-react";
 import { use, useMemo, useState } from "react";
+import { isLost } from "@/api/error";
 import { useChecks, useProject } from "@/api/queries";
 import type { Check, Feature, Run } from "@/api/types";
 import { Empty, ErrorState } from "@/components/state";
@@ -52,7 +53,7 @@ export function ChecksTab({
       </div>
     );
   }
-  if (checks.isError) return <ErrorState error={checks.error} onRetry={() => void checks.refetch()} />;
+  if (isLost(checks)) return <ErrorState error={checks.error} onRetry={() => void checks.refetch()} />;
   if (latest === undefined) {
     const none = <None feature={feature} commands={commands} mayBuild={mayBuild} />;
     if (!passed) return none;

@@ -1,5 +1,7 @@
+import { useQuery } from "@tanstack/react-query";
 import {
   GitMerge,
+  GitPullRequest,
   Link as LinkIcon,
   MoreHorizontal,
   Pencil,
@@ -10,7 +12,7 @@ import {
   Trash2,
   Undo2,
 } from "lucide-react";
-import { type ReactNode, useState } from "react";
+import { lazy, type ReactNode, Suspense, useState } from "react";
 import { useBoard } from "@/api/queries";
 import type { Feature } from "@/api/types";
 import { Button } from "@/components/ui/button";
@@ -21,12 +23,17 @@ import { Tooltip } from "@/components/ui/tooltip";
 import { actionsFor, type FeatureAction, useFeatureAction } from "@/features/actions";
 import { dependents, LeftWaiting } from "@/features/dependents";
 import { openEditor } from "@/features/editor/store";
+import { remoteQuery } from "@/features/projects/remote";
 import { useHotkeys } from "@/lib/hotkeys";
 import { t } from "@/strings";
-import { forgetKept } from "../lib/persistent";
+import { forgetKept } from "../lib/kept";
 import { linkOf, type Place } from "../place";
 import { s } from "../strings";
 import { Merged } from "./Merged";
+import { OfExecution } from "./OfExecution";
+import { ToCard } from "./ToCard";
+
+const Publish = lazy(() => import("./Publish"));
 
 type Asking = "start" | "shelve" | "delete" | null;
 
@@ -46,8 +53,10 @@ export function Actions({
   onMerge: () => void;
   onDeleted: () => void;
 }) {
-  const { id, status } = feature;
+  const { id, kind, status, executionId } = feature;
+  const isCard = kind === "card";
   const [asking, setAsking] = useState<Asking>(null);
+  const [publishing, setPublishing] = useState(false);
   const start = useFeatureAction("start");
   const retry = useFeatureAction("retry");
   const stop = useFeatureAction("stop");
@@ -56,15 +65,20 @@ export function Actions({
   const remove = useFeatureAction("delete");
   const toLive = { onSuccess: () => go({ tab: "live", run: undefined, turn: undefined }) };
   const begin = () => start.mutate({ id }, toLive);
-  const may = (action: FeatureAction) => mayBuild && actionsFor(feature).includes(action);
+  // What works for a step of a system, its execution alone decides about.
+  const may = (action: FeatureAction) =>
+    mayBuild && executionId === null && actionsFor(feature).includes(action);
+
+  const mayPublish = may("merge") && feature.filesChanged !== 0;
+  const remote = useQuery({ ...remoteQuery(feature.projectId), enabled: mayPublish }).data;
 
   useHotkeys(
     {
       s: () => status === "backlog" && begin(),
       e: () => openEditor({ mode: "edit", featureId: id }),
     },
-    // Beside a board these keys are the board's.
-    { enabled: layout === "page" && mayBuild },
+    // Beside a board these keys are the board's. What is no card is not edited.
+    { enabled: layout === "page" && mayBuild && isCard },
   );
 
   const copyLink = () => {
@@ -74,6 +88,11 @@ export function Actions({
   };
 
   const buttons: ReactNode[] = [];
+  if (executionId !== null) buttons.push(<OfExecution key="execution" executionId={executionId} />);
+  const ended = status !== "queued" && status !== "in_progress";
+  if (mayBuild && kind === "task" && executionId === null && feature.mode === "work" && ended) {
+    buttons.push(<ToCard key="to-card" feature={feature} />);
+  }
   if (status === "backlog" && may("start")) {
     buttons.push(
       <Button key="start" variant="primary" size="sm" busy={start.isPending} onClick={begin}>
@@ -147,7 +166,7 @@ export function Actions({
           </Button>
         }
       >
-        {mayBuild && (
+        {mayBuild && isCard && (
           <MenuItem
             icon={<Pencil />}
             shortcut="e"
@@ -159,6 +178,11 @@ export function Actions({
         <MenuItem icon={<LinkIcon />} onClick={copyLink}>
           {s.header.copyLink}
         </MenuItem>
+        {mayPublish && remote && (
+          <MenuItem icon={<GitPullRequest />} onClick={() => setPublishing(true)}>
+            {s.publish.item}
+          </MenuItem>
+        )}
         {may("start") && status !== "backlog" && status !== "failed" && (
           <MenuItem icon={<RotateCcw />} onClick={() => setAsking("start")}>
             {s.header.startAgain}
@@ -178,6 +202,11 @@ export function Actions({
           </>
         )}
       </Menu>
+      {publishing && remote && (
+        <Suspense fallback={null}>
+          <Publish feature={feature} remote={remote} onClose={() => setPublishing(false)} />
+        </Suspense>
+      )}
       <Ask
         asking={asking}
         feature={feature}

@@ -83,7 +83,11 @@ export function Header({
           }}
         />
       </div>
-      <Title feature={feature} mayEdit={mayBuild} as={layout === "page" ? "h1" : "h2"} />
+      <Title
+        feature={feature}
+        mayEdit={mayBuild && feature.kind === "card"}
+        as={layout === "page" ? "h1" : "h2"}
+      />
       <Facts feature={feature} run={run} />
       <Waits feature={feature} />
       <ProblemBanner

@@ -1,5 +1,6 @@
 import { Hourglass, Inbox, Radio } from "lucide-react";
 import { useCallback, useMemo, useRef, useState } from "react";
+import { isLost } from "@/api/error";
 import { useRunEvents } from "@/api/queries";
 import type { Feature, Run } from "@/api/types";
 import { Empty, ErrorState } from "@/components/state";
@@ -85,7 +86,7 @@ function RunView({ feature, run, turn }: { feature: Feature; run: Run; turn: num
   const failure = useRef(-1);
 
   if (events.isPending) return <TimelineSkeleton />;
-  if (events.isError) return <ErrorState error={events.error} onRetry={() => void events.refetch()} />;
+  if (isLost(events)) return <ErrorState error={events.error} onRetry={() => void events.refetch()} />;
 
   const nextFailure = () => {
     failure.current = (failure.current + 1) % failures.length;

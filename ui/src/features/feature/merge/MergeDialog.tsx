@@ -1,5 +1,6 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { GitMerge, GitPullRequestClosed, TriangleAlert } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { asApiError } from "@/api/error";
 import { useChecks, useProject } from "@/api/queries";
 import type { ConflictFile, Feature, Run } from "@/api/types";
@@ -8,12 +9,12 @@ import { Dialog } from "@/components/ui/dialog";
 import { Field, FieldTextarea } from "@/components/ui/input";
 import { RequestId } from "@/components/ui/request-id";
 import { toast } from "@/components/ui/toast";
-import { useFeatureAction } from "@/features/actions";
+import { act } from "@/features/actions";
 import { MergedFirst } from "@/features/dependents";
 import { count, shortId } from "@/lib/format";
 import { t } from "@/strings";
 import { Stat } from "../header/Facts";
-import { forgetKept } from "../lib/persistent";
+import { forgetKept } from "../lib/kept";
 import { s } from "../strings";
 import { commitMessage } from "./message";
 
@@ -32,13 +33,34 @@ export function MergeDialog({
   /** The agent shall be asked this. */
   onAsk: (message: string) => void;
 }) {
-  const merge = useFeatureAction("merge", { quiet: true });
+  const client = useQueryClient();
   const branch = useProject(feature.projectId).data?.defaultBranch ?? "main";
+  const shown = useRef(false);
+  useEffect(() => {
+    shown.current = open;
+    return () => {
+      shown.current = false;
+    };
+  }, [open]);
+  const merge = useMutation({
+    mutationKey: ["feature", "merge"],
+    mutationFn: (wish: { id: string; name: string; branch: string; message: string }) =>
+      act(client, wish.id, "merge", { message: wish.message, quiet: true }),
+    // Told whatever is shown by then.
+    onSuccess: (merged, wish) => {
+      forgetKept(wish.id);
+      toast.done(s.merge.done(shortId(merged?.mergeCommit ?? ""), wish.branch), wish.name);
+    },
+    onError: (cause, wish) => {
+      if (!shown.current) toast.error(wish.name, asApiError(cause));
+    },
+  });
   const [message, setMessage] = useState("");
-  const { reset } = merge;
+  const { reset, isPending } = merge;
   // biome-ignore lint/correctness/useExhaustiveDependencies: only when it opens; what is typed stays.
   useEffect(() => {
     if (!open) return;
+    if (isPending) return;
     setMessage(commitMessage(feature));
     reset();
   }, [open]);
@@ -49,17 +71,8 @@ export function MergeDialog({
 
   const go = () =>
     merge.mutate(
-      { id: feature.id, message: message.trim() },
-      {
-        onSuccess: (merged) => {
-          onOpenChange(false);
-          forgetKept(feature.id);
-          toast.done(
-            s.merge.done(shortId(merged?.mergeCommit ?? ""), branch),
-            `#${feature.number} ${feature.title}`,
-          );
-        },
-      },
+      { id: feature.id, name: `#${feature.number} ${feature.title}`, branch, message: message.trim() },
+      { onSuccess: () => onOpenChange(false) },
     );
 
   return (

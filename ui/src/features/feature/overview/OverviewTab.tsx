@@ -1,8 +1,12 @@
-import type { ReactNode } from "react";
+import { History } from "lucide-react";
+import { lazy, type ReactNode, Suspense, useState } from "react";
 import { useProject } from "@/api/queries";
-import type { Feature, Run } from "@/api/types";
+import type { Feature, FeatureText, Run } from "@/api/types";
+import { CopyCode } from "@/components/copy-code";
 import { Markdown } from "@/components/markdown";
 import { Badge } from "@/components/ui/badge";
+import { Button } from "@/components/ui/button";
+import { exactMoney } from "@/lib/format";
 import { Time } from "@/lib/time";
 import * as words from "@/strings";
 import { useModelName } from "../header/Facts";
@@ -14,6 +18,10 @@ import { Dependencies } from "./Dependencies";
 import { Knowledge } from "./Knowledge";
 import { Runs } from "./Runs";
 import { Section } from "./Section";
+import { useTexts } from "./texts";
+
+// Looked at now and then.
+const Texts = lazy(() => import("./Texts"));
 
 /** What is to be built, how, and what was tried so far. */
 export function OverviewTab({
@@ -26,11 +34,15 @@ export function OverviewTab({
   go: (place: Place, options?: { push?: boolean }) => void;
 }) {
   const plan = runs?.[0]?.plan ?? [];
+  const texts = useTexts(feature).data ?? [];
   return (
     <div className="h-full overflow-y-auto scroll-thin">
       <div className="mx-auto grid max-w-6xl gap-x-10 gap-y-6 p-4 @3xl:grid-cols-[minmax(0,1fr)_16rem] @3xl:px-6 @3xl:py-5">
         <div className="flex min-w-0 flex-col gap-6">
-          <Section title={s.overview.description}>
+          <Section
+            title={s.overview.description}
+            action={texts.length > 1 && <Former feature={feature} texts={texts} />}
+          >
             {feature.description.trim() === "" ? (
               <p className="text-faint text-sm">{s.overview.noDescription}</p>
             ) : (
@@ -51,7 +63,7 @@ export function OverviewTab({
           {runs?.[0] && <Knowledge runId={runs[0].id} />}
           {feature.dependencies.length > 0 && <Dependencies feature={feature} />}
           <Section title={s.overview.history}>
-            <Runs runs={runs} go={go} />
+            <Runs runs={runs} texts={texts} go={go} />
           </Section>
         </div>
         <Settings feature={feature} run={runs?.[0]} />
@@ -60,10 +72,37 @@ export function OverviewTab({
   );
 }
 
+/** The way to what the card said before. */
+function Former({ feature, texts }: { feature: Feature; texts: FeatureText[] }) {
+  const [open, setOpen] = useState(false);
+  // The window stays while it closes.
+  const [opened, setOpened] = useState(false);
+  return (
+    <>
+      <Button
+        size="sm"
+        variant="ghost"
+        onClick={() => {
+          setOpened(true);
+          setOpen(true);
+        }}
+      >
+        <History /> {s.overview.texts.history(texts.length)}
+      </Button>
+      {opened && (
+        <Suspense>
+          <Texts feature={feature} texts={texts} open={open} onOpenChange={setOpen} />
+        </Suspense>
+      )}
+    </>
+  );
+}
+
 function Settings({ feature, run }: { feature: Feature; run: Run | undefined }) {
   const project = useProject(feature.projectId).data;
   const chosen = useModelName(feature.model);
   const byDefault = useModelName(project?.settings.defaultModel);
+  const branch = feature.branch || run?.branch;
   return (
     <Section title={s.overview.settings}>
       <dl className="grid grid-cols-[6rem_minmax(0,1fr)] gap-x-3 gap-y-1.5 text-sm">
@@ -77,8 +116,8 @@ function Settings({ feature, run }: { feature: Feature; run: Run | undefined }) 
         </Row>
         <Row name={s.overview.thinking}>{words.thinking[feature.thinkingLevel]}</Row>
         <Row name={s.overview.branch}>
-          {feature.branch || run?.branch ? (
-            <code className="text-xs [overflow-wrap:anywhere]">{feature.branch || run?.branch}</code>
+          {branch ? (
+            <CopyCode value={branch} label={s.overview.copyBranch} />
           ) : (
             <span className="text-faint">{s.overview.branchDefault}</span>
           )}
@@ -93,6 +132,20 @@ function Settings({ feature, run }: { feature: Feature; run: Run | undefined }) 
         </Row>
         <Row name={s.overview.checks}>
           {feature.skipVerification ? s.overview.checksOff : s.overview.checksOn}
+        </Row>
+        <Row name={s.overview.look}>
+          {feature.needsApproval ? (
+            s.overview.lookAlways
+          ) : (
+            <span className="text-faint">{s.overview.lookByProject}</span>
+          )}
+        </Row>
+        <Row name={s.overview.budget}>
+          {feature.budgetMicros == null ? (
+            <span className="text-faint">{s.overview.budgetDefault}</span>
+          ) : (
+            <span className="num">{s.overview.budgetOf(exactMoney(feature.budgetMicros))}</span>
+          )}
         </Row>
         <Row name={s.overview.written}>
           <Time at={feature.createdAt} />

@@ -8,7 +8,7 @@ import {
   type LucideIcon,
 } from "lucide-react";
 import { useMembers } from "@/api/queries";
-import type { Run, RunStatus } from "@/api/types";
+import type { FeatureText, Run, RunStatus } from "@/api/types";
 import { Avatar } from "@/components/ui/avatar";
 import { Badge } from "@/components/ui/badge";
 import { Skeleton } from "@/components/ui/skeleton";
@@ -19,6 +19,7 @@ import { totalTokens, useModelName } from "../header/Facts";
 import { keyWords } from "../key";
 import type { Place } from "../place";
 import { s } from "../strings";
+import { givenTo } from "./texts";
 
 const LOOK: Record<RunStatus, [LucideIcon, string]> = {
   queued: [Hourglass, "text-blue"],
@@ -32,9 +33,12 @@ const LOOK: Record<RunStatus, [LucideIcon, string]> = {
 /** Every run of the feature; choosing one shows what happened in it. */
 export function Runs({
   runs,
+  texts,
   go,
 }: {
   runs: Run[] | undefined;
+  /** What the card said, the latest first. */
+  texts: readonly FeatureText[];
   go: (place: Place, options?: { push?: boolean }) => void;
 }) {
   if (runs === undefined) return <Skeleton className="h-12 rounded-xl" />;
@@ -50,7 +54,7 @@ export function Runs({
             }
             className="-outline-offset-2 flex w-full flex-col gap-0.5 px-3 py-2 text-left hover:bg-hover"
           >
-            <One run={run} latest={at === 0} />
+            <One run={run} latest={at === 0} text={texts.length > 1 ? givenTo(run, texts) : undefined} />
           </button>
         </li>
       ))}
@@ -58,7 +62,7 @@ export function Runs({
   );
 }
 
-function One({ run, latest }: { run: Run; latest: boolean }) {
+function One({ run, latest, text }: { run: Run; latest: boolean; text: number | undefined }) {
   const member = useMembers().data?.find((entry) => entry.id === run.memberId);
   const model = useModelName(run.model) ?? run.model;
   const [Icon, tone] = LOOK[run.status];
@@ -86,6 +90,7 @@ function One({ run, latest }: { run: Run; latest: boolean }) {
             until={run.status === "running" || run.status === "queued" ? null : run.endedAt}
           />
         )}
+        {text !== undefined && <span>{s.overview.texts.given(text)}</span>}
         {run.baseCommit && <code>{run.branch}</code>}
       </span>
       {run.error && (

@@ -5,7 +5,7 @@ import { Button } from "@/components/ui/button";
 import { Textarea } from "@/components/ui/input";
 import { Tooltip } from "@/components/ui/tooltip";
 import { useHotkeys } from "@/lib/hotkeys";
-import { persistent } from "../lib/persistent";
+import { own } from "@/lib/persistent";
 import { type Decision, linesOfTasks, tasksOfLines, useDecide } from "./decide";
 import { p } from "./strings";
 
@@ -14,12 +14,11 @@ type Mode = "look" | "change" | "reject";
 /** Approve, approve with changes, or send back with feedback. What is typed survives a reload. */
 export function Decide({ feature, plan, mayBuild }: { feature: Feature; plan: Plan; mayBuild: boolean }) {
   const key = `${plan.runId}.${plan.version}`;
-  const texts = persistent<string>(`guildhall.plan.text.${key}`, plan.text);
-  const lines = persistent<string>(`guildhall.plan.tasks.${key}`, linesOfTasks(plan.tasks));
-  const words = persistent<string>(`guildhall.plan.feedback.${key}`, "");
+  const texts = own<string>(`plan.text.${key}`, plan.text);
+  const lines = own<string>(`plan.tasks.${key}`, linesOfTasks(plan.tasks));
+  const words = own<string>(`plan.feedback.${key}`, "");
   const [text, tasks, feedback] = [texts.use(), lines.use(), words.use()];
   const [mode, setMode] = useState<Mode>(feedback === "" ? "look" : "reject");
-  const decide = useDecide(feature.id);
   const id = useId();
   const { version } = plan;
 
@@ -28,8 +27,9 @@ export function Decide({ feature, plan, mayBuild }: { feature: Feature; plan: Pl
     lines.set(linesOfTasks(plan.tasks));
     words.set("");
   };
+  const decide = useDecide(feature.id, forget);
   const send = (decision: Decision) => {
-    if (!decide.isPending) decide.mutate(decision, { onSuccess: forget });
+    if (!decide.isPending) decide.mutate(decision);
   };
   const approve = () => send({ kind: "approve", version });
   const corrected = tasksOfLines(tasks);

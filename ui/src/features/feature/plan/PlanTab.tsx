@@ -1,5 +1,6 @@
 import { ListTodo } from "lucide-react";
 import { use, useState } from "react";
+import { isLost } from "@/api/error";
 import { useMembers } from "@/api/queries";
 import type { Feature, Plan, Run } from "@/api/types";
 import { Markdown } from "@/components/markdown";
@@ -31,7 +32,7 @@ export function PlanTab({ feature, run, mayBuild }: { feature: Feature; run: Run
   const [comparing, setComparing] = useState(false);
   const Heading = use(Level);
   if (plans.isPending) return <TimelineSkeleton />;
-  if (plans.isError) return <ErrorState error={plans.error} onRetry={() => void plans.refetch()} />;
+  if (isLost(plans)) return <ErrorState error={plans.error} onRetry={() => void plans.refetch()} />;
   const latest = plans.data[0];
   if (latest === undefined && run.plan.length > 0) {
     return (

@@ -23,8 +23,8 @@ export function usePlans(featureId: string, runId: string | null) {
   });
 }
 
-/** Tells the server what was decided: `mutate(decision)`. */
-export function useDecide(featureId: string) {
+/** Tells the server what was decided: `mutate(decision)`. `onDecided` is called then, whatever is shown by that time. */
+export function useDecide(featureId: string, onDecided: () => void) {
   const client = useQueryClient();
   return useMutation({
     mutationKey: ["feature", "decide", featureId],
@@ -40,7 +40,10 @@ export function useDecide(featureId: string) {
       if (broughtSince("run", run.id, began) === undefined) putRun(client, run);
       return kind;
     },
-    onSuccess: (kind) => toast.done(kind === "approve" ? p.approved : p.sentBack),
+    onSuccess: (kind) => {
+      onDecided();
+      toast.done(kind === "approve" ? p.approved : p.sentBack);
+    },
     onError: (error) => toast.error(undefined, asApiError(error)),
     // Whoever was late sees what was decided.
     onSettled: () => client.invalidateQueries({ queryKey: keys.plans(featureId) }),

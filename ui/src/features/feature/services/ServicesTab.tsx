@@ -8,7 +8,8 @@ import {
   ServerCog,
   Square,
 } from "lucide-react";
-import { use, useState } from "react";
+import { use, useMemo, useState } from "react";
+import { isLost } from "@/api/error";
 import { useMay, useMembers } from "@/api/queries";
 import type { Run, Service } from "@/api/types";
 import { Empty, ErrorState } from "@/components/state";
@@ -21,6 +22,7 @@ import { useLiveOutput } from "@/live/output";
 import { Level } from "../level";
 import { Terminal } from "../live/Terminal";
 import { s } from "../strings";
+import { joinOf, textOf } from "./log";
 import {
   hasWorktree,
   isAtWork,
@@ -47,7 +49,7 @@ export function ServicesTab({ run }: { run: Run | undefined }) {
         {v.noneYet}
       </Empty>
     );
-  if (services.isError) return <ErrorState error={services.error} onRetry={() => void services.refetch()} />;
+  if (isLost(services)) return <ErrorState error={services.error} onRetry={() => void services.refetch()} />;
   if (services.isPending)
     return (
       <div role="status" className="mx-auto flex max-w-4xl flex-col gap-2 p-4">
@@ -210,10 +212,21 @@ function Log({ service }: { service: Service }) {
   const live = useLiveOutput(running ? service.runId : null).find(
     (entry) => entry.stream.kind === "service" && entry.stream.service === service.id,
   );
-  const kept = useServiceLog(service, !running || live === undefined);
-  const text = live?.text ?? kept.data ?? "";
+  const missing = live?.missing ?? 0;
+  const kept = useServiceLog(service, !running || live === undefined || missing > 0, missing);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: they are joined once, and go on together from there.
+  const joined = useMemo(
+    () => (live === undefined || missing === 0 || kept.data === undefined ? null : joinOf(kept.data, live)),
+    [kept.data, missing],
+  );
+  const text = live === undefined ? (kept.data ?? "") : textOf(joined, live);
   if (text === "") return <p className="text-faint text-xs">{s.live.noOutput}</p>;
   return (
-    <Terminal text={text} live={running} missing={(live?.missing ?? 0) > 0} label={v.log(service.name)} />
+    <Terminal
+      text={text}
+      live={running}
+      missing={missing > 0 && joined === null}
+      label={v.log(service.name)}
+    />
   );
 }

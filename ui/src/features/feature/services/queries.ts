@@ -35,9 +35,10 @@ export const useServices = (runId: string | undefined) =>
   useQuery({ ...services(runId ?? ""), enabled: runId !== undefined });
 
 /** The end of what a service printed that has ended, or prints on where the page came too late. */
-export const useServiceLog = (service: Service, enabled: boolean) =>
+/** What is kept of a log; asked for anew when the page lacks another part of what is printed. */
+export const useServiceLog = (service: Service, enabled: boolean, missing = 0) =>
   useQuery({
-    queryKey: [...keys.services(service.runId), "log", service.id, service.status],
+    queryKey: [...keys.services(service.runId), "log", service.id, service.status, missing],
     queryFn: async () => (await api.serviceLog(service.runId, service.name)).text,
     staleTime: Number.POSITIVE_INFINITY,
     enabled,

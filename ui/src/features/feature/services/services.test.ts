@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Service } from "@/api/types";
 import { addOutput, dropService, liveOutput, settle } from "@/live/output";
 import { overOf } from "./connection";
+import { joinOf, textOf } from "./log";
 import { placeService } from "./queries";
 
 const service = (name: string, startedAt: string, id = name): Service => ({
@@ -44,6 +45,27 @@ describe("services", () => {
     expect(liveOutput("r").map((entry) => entry.text)).toEqual(["up"]);
     dropService("r", "s");
     expect(liveOutput("r")).toEqual([]);
+  });
+
+  it("shows what is kept of a log before what this page got, and all that comes after", () => {
+    const lines = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, i) => `line ${from + i}\n`).join("");
+    const live = (text: string) => ({
+      key: "service:s",
+      turn: 0,
+      stream: { kind: "service" as const, service: "s" },
+      text,
+      missing: 9,
+    });
+    const behind = joinOf(lines(0, 900).trimEnd(), live(lines(600, 900)));
+    expect(textOf(behind, live(lines(600, 901)))).toBe(lines(0, 901));
+    // The server had written on, or the page had heard more, by the time the answer came.
+    const ahead = joinOf(lines(0, 950).trimEnd(), live(lines(600, 900)));
+    expect(textOf(ahead, live(lines(600, 1000)))).toBe(lines(0, 1000));
+    const late = joinOf(lines(0, 900).trimEnd(), live(lines(600, 950)));
+    expect(textOf(late, live(lines(600, 951)))).toBe(lines(0, 951));
+    expect(joinOf(lines(800, 900).trimEnd(), live(lines(600, 950)))).toBeNull();
+    expect(textOf(null, live("all"))).toBe("all");
   });
 
   it("says why a terminal closed", () => {

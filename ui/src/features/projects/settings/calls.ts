@@ -1,5 +1,5 @@
 import { body, client, path } from "@/api/client";
-import type { SecretUse } from "@/api/types";
+import type { PutRemote, SecretUse } from "@/api/types";
 
 /** What a project's settings ask for beside the project itself. */
 export const settingsCalls = {
@@ -25,6 +25,10 @@ export const settingsCalls = {
     ),
   deleteSecret: (id: string, name: string) =>
     body(client.DELETE("/api/projects/{id}/secrets/{name}", { params: { path: { id, name } } })),
+  putRemote: (id: string, remote: PutRemote) =>
+    body(client.PUT("/api/projects/{id}/remote", { ...path(id), body: remote })),
+  deleteRemote: (id: string) => body(client.DELETE("/api/projects/{id}/remote", path(id))),
+  syncRemote: (id: string) => body(client.POST("/api/projects/{id}/remote/sync", path(id))),
   outfit: (id: string, signal?: AbortSignal) =>
     body(client.GET("/api/projects/{id}/outfit", { ...path(id), signal: signal ?? null })),
   clearCaches: (id: string) => body(client.DELETE("/api/projects/{id}/caches", path(id))),

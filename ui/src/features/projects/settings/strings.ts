@@ -14,6 +14,70 @@ export const knowing = {
     "Once, when the work has passed its checks. What the agent records waits for a member to look at it.",
 };
 
+/** What a project's settings say of members' own git. */
+export const code = {
+  title: "Get the code",
+  lead: "The project's repository for your own git: clone it, fetch what agents built, push what you did yourself.",
+  clone: "Clone this project",
+  notReady: "There is nothing to clone before the repository is ready.",
+  token:
+    "Git asks for a name and a password: any name will do, and the password is an access token of yours with the scope Git.",
+  makeToken: "Make a token for git",
+  branches: "Each card's work is on a branch of its own, which its Overview names:",
+  fetch: "git fetch && git switch BRANCH",
+  inWork:
+    "Pushes to the branch of work in progress are refused, so that nobody pulls the ground from under an agent. Push to another branch.",
+  forward: (branch: string) =>
+    `${branch} only goes forward: it is neither rewritten nor deleted. What you push to it is what the next card begins from.`,
+  notYours:
+    "Your role looks and changes nothing: the code is for members, admins and owners to clone and push. You see it in each card's changes. An admin can change your role.",
+} as const;
+
+/** What a project's settings say of its other repository. */
+export const remote = {
+  title: "Other repository",
+  lead: "Where the team looks at code elsewhere: GitHub, GitLab, Forgejo or any other git server. Cards' work can be pushed there for a pull request; the default branches keep up with each other.",
+  none: "The repository is on this server alone.",
+  connect: "Connect a repository",
+  change: "Change",
+  url: "Address",
+  urlHelp:
+    "As git clone takes it, by https with a name and a token before the host. Both are sealed and never shown again. By ssh, the server's own key lets in.",
+  urlKept:
+    "What lets in there is kept while the address stays as it is. To exchange it, put a name and a token before the host.",
+  follows: {
+    label: "Take what is merged there",
+    short: "Takes what is merged there",
+    help: "Looks there every five minutes. Cards whose work came with it are completed.",
+  },
+  pushes: {
+    label: "Push what is merged here",
+    short: "Pushes what is merged here",
+    help: "Within a minute. Nothing there is ever overwritten.",
+  },
+  withLogin: "With a login",
+  withoutLogin: "Without a login",
+  never: "Not looked at yet",
+  looked: "looked at",
+  stands: ({ ahead, behind }: { ahead: number | null; behind: number | null }) => {
+    if (ahead === null || behind === null) return "How they stand is not known";
+    if (ahead === 0 && behind === 0) return "Both are the same";
+    const commits = (n: number) => (n === 1 ? "1 commit" : `${n.toLocaleString("en")} commits`);
+    return [ahead > 0 && `${commits(ahead)} only here`, behind > 0 && `${commits(behind)} only there`]
+      .filter(Boolean)
+      .join(", ");
+  },
+  sync: "Bring up to date",
+  synced: "Up to date",
+  notSynced: "Not brought up to date",
+  remove: "Disconnect",
+  removeTitle: "Disconnect this repository?",
+  removeText: "What lets in there is deleted here. Both repositories stay as they are.",
+  removed: "Disconnected",
+  put: "Connect",
+  done: "Connected",
+} as const;
+
 /** What a project's settings say of the network. */
 export const network = {
   title: "Network",

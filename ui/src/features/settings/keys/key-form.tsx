@@ -43,7 +43,7 @@ export function KeyForm({
   });
   const error = saving.error === null ? null : asApiError(saving.error);
   const dirty = key.trim() !== "" || baseUrl !== (before ?? "");
-  useUnsaved(dirty && !saving.isPending);
+  useUnsaved(dirty && !saving.isSuccess);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     saving.mutate();

@@ -9,6 +9,8 @@ export const kind: Record<NotificationKind, { label: string; help: string }> = {
     label: "A system waits for a person",
     help: "Whoever may run things approves, or sends back.",
   },
+  "execution.completed": { label: "A system is completed", help: "One that you started came to its end." },
+  "execution.failed": { label: "A system failed", help: "One that you started, with the reason." },
   "auto-mode.paused": {
     label: "Auto mode has stopped",
     help: "Nothing more is started until it is switched on.",
