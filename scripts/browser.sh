@@ -10,7 +10,8 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh test
 scripts/page.sh
-cargo build --locked --quiet -p guildhall-server -p guildhall-sim
+# As the tests of the workspace have them built: with features of their own they would be built anew.
+cargo build --locked --quiet --workspace --all-targets
 
 if [ $# -eq 0 ]; then
   # Most of the time a test waits for the page; so two halves take little more than one of them.
@@ -115,4 +116,10 @@ GUILDHALL_E2E_MAILS="$dir/mails"
 export GUILDHALL_E2E_MAIL_URL GUILDHALL_E2E_MAILS
 
 cd ui
-npx --no-install playwright test "$@" || { status=$?; tail -n 40 "$dir/server" >&2; exit $status; }
+npx --no-install playwright test "$@" 2>&1 | tee "$dir/tests" || {
+  status=$?
+  tail -n 40 "$dir/server" >&2
+  # What failed, once more: whoever is shown the end alone reads why, and not what the server did last.
+  sed -n '/^  1) /,$p' "$dir/tests" | tail -n 60 >&2
+  exit $status
+}

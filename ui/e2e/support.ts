@@ -63,14 +63,16 @@ export async function join(
   owner: ReturnType<typeof asPage>,
   { role = "member", name = "Ben" } = {},
 ) {
-  const context = await browser.newContext({ ...(baseURL === undefined ? {} : { baseURL }) });
+  // Without the session of the tests, which ends where somebody else signs in over it.
+  const storageState = { cookies: [], origins: [] };
+  const context = await browser.newContext({ storageState, ...(baseURL === undefined ? {} : { baseURL }) });
   const page = await context.newPage();
   const email = `ben-${Date.now()}@example.com`;
   const { code } = await owner.post("/api/invitations", { email, role });
   const http = asPage(page.request, baseURL);
   const account = { email, password: "eleven careful gardeners", name, invitation: code };
   const { id } = await http.post("/api/auth/register", account);
-  return { page, http, name, id: id as string };
+  return { page, http, name, id: id as string, email, password: account.password };
 }
 
 /** A project of its own for a test, ready to be worked in. */
@@ -108,8 +110,41 @@ async function proves(page: Page) {
   });
 }
 
+/**
+ * Ends what moves: between two themes colours are neither's. What moves for ever goes on. It is not waited for, since what
+ * stands folded away may move when it is unfolded only.
+ */
+async function settled(page: Page) {
+  await page.evaluate(async () => {
+    const frame = () =>
+      Promise.race([
+        new Promise(requestAnimationFrame),
+        new Promise((drawn) => {
+          setTimeout(drawn, 1_000);
+        }),
+      ]);
+    const ending = () =>
+      document
+        .getAnimations()
+        .filter(
+          (one) =>
+            one.playState !== "finished" &&
+            one.effect?.getComputedTiming().endTime !== Number.POSITIVE_INFINITY,
+        );
+    await frame();
+    // The end of one may begin another.
+    for (let round = 0; round < 5; round++) {
+      const all = ending();
+      for (const one of all) one.finish();
+      await frame();
+      if (all.length === 0) break;
+    }
+  });
+}
+
 /** No complaint of axe about what is shown. */
 export async function expectAccessible(page: Page) {
+  await settled(page);
   const { violations } = await new AxeBuilder({ page })
     .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
     .analyze();
