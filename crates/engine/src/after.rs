@@ -192,7 +192,7 @@ impl<'a> After<'a> {
             turn = self.engine.merge_turn(project.id) => turn,
         };
         if run.attempt > 1
-            && let Some(commit) = team.unnoted_merge(project, feature.card.id).await?
+            && let Some(commit) = team.unnoted_merge(project, feature.card.id, &ground.work()).await?
         {
             team.store.finish_merged(lease, &commit, summary.as_deref()).await?;
             return Ok(Next::Merged);
@@ -261,6 +261,10 @@ impl<'a> After<'a> {
                         return Ok(Next::Told);
                     }
                     team.store.append_events(lease, Vec::new()).await?;
+                    // To look for marks and to join may have taken long.
+                    if !team.store.inbox(run.id).await?.is_empty() {
+                        return Ok(Next::Again);
+                    }
                     let told = Feature { summary: summary.clone().or(feature.summary.clone()), ..feature.clone() };
                     match team.land(project, &told, run, &ground.head, &tip).await? {
                         Landed::Moved => {}

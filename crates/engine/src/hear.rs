@@ -144,8 +144,14 @@ impl Engine {
                     }
                 }
                 Ok(()) => {}
+                Err(TeamError::NotFound { .. }) => {}
+                // That it failed could not be noted, either: the database is away.
                 Err(error) => {
-                    tracing::error!(%project, error = &error as &dyn std::error::Error, "a project could not be prepared");
+                    tracing::error!(%project, error = &error as &dyn std::error::Error, "a project could not be prepared; trying again");
+                    tokio::select! {
+                        () = engine.0.stop.cancelled() => {}
+                        () = tokio::time::sleep(engine.0.pace.rest) => engine.prepare(project),
+                    }
                 }
             }
         });

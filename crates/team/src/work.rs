@@ -203,13 +203,20 @@ impl Team {
         Ok(repo.land(head, tip, &project.default_branch, &message, &author).await?)
     }
 
-    /// The commit by which a card's work came on the default branch, if a server died before it could note that.
+    /// The commit by which this work of a card came on the default branch, if a server died before it could note that. One that has
+    /// less than all of it is another: of the card's former work, before its agent was told to go on.
     ///
     /// # Errors
     /// When git fails.
-    pub async fn unnoted_merge(&self, project: &Project, feature: FeatureId) -> Result<Option<String>, TeamError> {
+    pub async fn unnoted_merge(
+        &self,
+        project: &Project,
+        feature: FeatureId,
+        work: &Work,
+    ) -> Result<Option<String>, TeamError> {
         let repo = self.repository(project.id)?;
-        self.earlier_merge(&repo, &project.default_branch, feature).await
+        let Some(commit) = self.earlier_merge(&repo, &project.default_branch, feature).await? else { return Ok(None) };
+        Ok(repo.holds(&Oid::parse(&commit)?, work).await?.then_some(commit))
     }
 
     async fn earlier_merge(&self, repo: &Repo, branch: &str, id: FeatureId) -> Result<Option<String>, TeamError> {

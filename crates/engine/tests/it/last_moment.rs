@@ -4,10 +4,10 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use chrono::Duration;
-use guildhall_store::UsageQuery;
+use guildhall_store::{ProjectPatch, UsageQuery};
 use guildhall_types::boundary;
 use guildhall_types::feature::FeatureStatus;
-use guildhall_types::project::{AfterWork, ProjectSource};
+use guildhall_types::project::{AfterWork, ProjectSettings, ProjectSource};
 use serde_json::json;
 
 use crate::harness::{Hall, script};
@@ -63,4 +63,29 @@ async fn what_is_stopped_after_its_checks_is_not_merged() {
     // It can go on, and is merged then.
     hall.team.retry(hall.anna.id, id).await.unwrap();
     hall.reaches(id, FeatureStatus::Completed).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_its_agent_did_after_a_merge_that_was_never_noted_is_merged_too() {
+    let hall = Hall::open().await;
+    let before = project(&hall, &["true"], AfterWork::Verify, 0).await;
+    let id = card(&hall, &before, &[write("a.txt", "a\n"), say("Done.")], &[]).await;
+    hall.start(id).await;
+    hall.reaches(id, FeatureStatus::Verified).await;
+    // It came on the branch, and the server died.
+    let feature = hall.feature(id).await;
+    let run = hall.team.store.run(feature.card.run_id.unwrap()).await.unwrap().unwrap();
+    let repo = guildhall_git::Repo::open(&hall.team.places.repository(before.id)).unwrap();
+    let tip = repo.branch(&before.default_branch).await.unwrap().unwrap();
+    let head = guildhall_git::Oid::parse(run.head_commit.as_deref().unwrap()).unwrap();
+    hall.team.land(&before, &feature, &run, &head, &tip).await.unwrap();
+    // What is asked then is done, and is not taken for what is on the branch already.
+    let settings = ProjectSettings { after_work: AfterWork::Merge, ..before.settings.clone() };
+    let patch = ProjectPatch { settings: Some(settings), ..ProjectPatch::default() };
+    let project = hall.team.update_project(before.id, patch).await.unwrap();
+    let more = script(&[write("b.txt", "b\n"), say("Done, too.")]);
+    hall.team.follow_up(hall.anna.id, id, &more).await.unwrap();
+    hall.reaches(id, FeatureStatus::Completed).await;
+    assert_eq!(hall.text_at_main(&project, "a.txt").await.as_deref(), Some("a\n"));
+    assert_eq!(hall.text_at_main(&project, "b.txt").await.as_deref(), Some("b\n"));
 }
