@@ -71,7 +71,8 @@ pub enum JournalError {
     /// The run is to make room on the server. Told only between two turns.
     #[error("the run is to make room")]
     Hold,
-    /// A member said something that is for another agent of the run, and comes first. Told only between two turns.
+    /// A member said something that is for another agent of the run, or for this one with other tools, and comes first. Told
+    /// only between two turns.
     #[error("a member said something that comes first")]
     Interrupted,
     /// It could not be saved.

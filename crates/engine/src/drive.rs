@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use guildhall_agent::{Ended, Job, Outage, Toolbox, prompt, tools};
+use guildhall_agent::{Ended, Job, JournalError, Outage, Toolbox, prompt, tools};
 use guildhall_git::{Oid, Repo};
 use guildhall_llm::{Backoff, SystemPart};
 use guildhall_sandbox::{Room, Workspace};
@@ -170,6 +170,9 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
     let whose = Whose { project, member, owner: member, run: Some(id), lease: Some(claimed.lease) };
     let room = Room { frozen: card.mode == WorkMode::Read, ..engine.outfit(whose, &repo, &ground.worktree).await? };
     ground.worktree = engine.among(ground.worktree, room.share.as_ref()).await;
+    if card.kind != FeatureKind::Card {
+        return aside(engine, claimed, &repo, ground, room, cancel).await;
+    }
     let lease = claimed.lease;
     match engine.set_up(claimed, &ground, &room, cancel).await? {
         Verdict::Passed => {}
@@ -189,11 +192,6 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
                 Err(end) => return Ok(end),
             };
         }
-        if card.kind != FeatureKind::Card {
-            // An answer was given, or a task is done: nothing follows but what somebody says next.
-            let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary, problem: None, later: None };
-            return Ok(End::Written(Box::new(ending)));
-        }
         match after.follow(&mut ground, summary).await? {
             Next::End(ending) => return Ok(End::Written(ending)),
             Next::Merged => return Ok(End::Merged),
@@ -204,6 +202,47 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
                 team.store.set_stage(&claimed.lease, Stage::Implementing).await?;
             }
         }
+    }
+}
+
+/// Lets the agent of a chat or of a task work: nothing follows but what somebody says next.
+async fn aside(
+    engine: &Engine,
+    claimed: &Claimed,
+    repo: &Repo,
+    mut ground: Ground,
+    room: Room,
+    cancel: &CancellationToken,
+) -> Result<End, Trouble> {
+    let store = &engine.0.team.store;
+    let mut claimed = claimed.clone();
+    // Once more each time that a member let the agent do something else to the files.
+    loop {
+        let room = Room { frozen: claimed.feature.card.mode == WorkMode::Read, ..room.clone() };
+        match engine.set_up(&claimed, &ground, &room, cancel).await? {
+            Verdict::Passed => {}
+            Verdict::Told => return Ok(End::Told),
+            Verdict::Failed(failing) => return Ok(End::Written(Box::new(failed(failing.problem)))),
+        }
+        let mut summary = None;
+        if claimed.run.intent == RunIntent::Work {
+            let (ended, reached) = agent(engine, &claimed, repo, ground.clone(), &room, cancel).await?;
+            ground.head = reached;
+            settle(engine, claimed.lease, repo, &ground).await;
+            if let Ended::Unsaved(JournalError::Interrupted) = ended {
+                store.forget_services(&claimed.lease, true).await?;
+                if let Some(now) = store.feature(claimed.feature.card.id).await? {
+                    claimed.feature = now;
+                }
+                continue;
+            }
+            summary = match closing(engine, ended) {
+                Ok(summary) => Some(summary),
+                Err(end) => return Ok(end),
+            };
+        }
+        let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary, problem: None, later: None };
+        return Ok(End::Written(Box::new(ending)));
     }
 }
 
@@ -379,6 +418,7 @@ impl Engine {
         let journal = RunJournal {
             blot: blot.clone(),
             tells: step.is_none() && claimed.feature.card.kind == FeatureKind::Card,
+            mode: Some(claimed.feature.card.mode).filter(|_| claimed.feature.card.kind == FeatureKind::Chat),
             team: team.clone(),
             leaving,
             hold: self.0.pace.hold(),

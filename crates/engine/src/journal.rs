@@ -18,7 +18,7 @@ use guildhall_types::blot::Blot;
 use guildhall_types::budget::{BudgetKind, Need, never};
 use guildhall_types::chat::StopReason;
 use guildhall_types::event::{Happening, OutputStream};
-use guildhall_types::feature::Attachment;
+use guildhall_types::feature::{Attachment, WorkMode};
 use guildhall_types::member::ProviderKind;
 use guildhall_types::plan::{PlanApproval, Proposal};
 use guildhall_types::price::Price;
@@ -40,6 +40,8 @@ pub(crate) struct RunJournal {
     pub(crate) blot: Blot,
     /// Whether the agent itself is told of it as well.
     pub(crate) tells: bool,
+    /// What the agent's tools may do to the files, if a member can change that while it works.
+    pub(crate) mode: Option<WorkMode>,
     /// The length of a lease.
     pub(crate) hold: chrono::Duration,
     pub(crate) bus: Bus,
@@ -273,6 +275,13 @@ impl Journal for RunJournal {
         let done = self.done.load(Ordering::Relaxed) && said.is_empty();
         if !done && self.parking.as_ref().is_some_and(|parking| parking.asked().is_some()) {
             return Err(JournalError::Hold);
+        }
+        if let Some(mode) = self.mode.filter(|_| !said.is_empty()) {
+            let chat = self.team.store.feature(self.run.feature_id).await.map_err(refused)?;
+            if chat.is_some_and(|chat| chat.card.mode != mode) {
+                // It is heard with the tools that whoever said it chose.
+                return Err(JournalError::Interrupted);
+            }
         }
         match self.run.auto && !done && self.rests().await.map_err(refused)? {
             true => Err(JournalError::Rest),

@@ -138,6 +138,39 @@ async fn a_chat_that_reads_changes_nothing_and_one_that_works_becomes_a_card_wit
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_mode_holds_from_the_message_on_with_which_it_came_also_while_the_agent_works() {
+    let hall = Hall::open().await;
+    let project = hall.sample().await;
+    let asked = async |times: usize| {
+        hall.until("a call", async || (hall.sim.requests().len() >= times).then_some(())).await;
+    };
+    // Each is still being answered when the next one is said.
+    let look = [json!({ "silence_ms": 4_000, "tools": [["read", { "path": "README.md" }]] })];
+    let id = hall.chat(&project, WorkMode::Read, &look, None).await;
+    asked(1).await;
+    let work = [json!({ "silence_ms": 4_000, "tools": [["write", { "path": "a.txt", "content": "a\n" }]] })];
+    hall.say(id, &work, Some(WorkMode::Work)).await;
+    asked(2).await;
+    let (system, tools) = call(&hall);
+    assert!(tools.iter().any(|tool| tool == "write") && !system.contains("no file can be changed here"), "{tools:?}");
+    let no_more = [json!({ "tools": [["write", { "path": "b.txt", "content": "b\n" }]] }), json!({ "say": "Done." })];
+    hall.say(id, &no_more, Some(WorkMode::Read)).await;
+    let feature = hall.rests(id).await;
+    assert_eq!(
+        (feature.summary.as_deref(), feature.card.files_changed),
+        (Some("Done."), 1),
+        "{:?}",
+        feature.card.error
+    );
+    let turns = hall.said(id).await;
+    let told = results(&turns);
+    assert_eq!(told.iter().map(|(failed, _)| *failed).collect::<Vec<_>>(), [false, false, true], "{told:?}");
+    assert!(told[2].1.contains("There is no tool \"write\""), "{told:?}");
+    let run = hall.team.store.run(hall.run_id(id).await).await.unwrap().unwrap();
+    assert_eq!((run.attempt, run.turns), (1, 4), "it was at work all the time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_has_its_enabled_tools_alone_and_a_run_keeps_the_agent_that_it_began_with() {
     let hall = Hall::open().await;
     let project = hall.sample().await;
