@@ -39,7 +39,7 @@ impl Default for Bounds {
 
 impl Bounds {
     /// Looks whether what is there of a clone keeps to them, and returns its bytes. What cannot be looked at does.
-    fn hold(self, half: &Path) -> Result<u64, GitError> {
+    pub(crate) fn hold(self, half: &Path) -> Result<u64, GitError> {
         let disk = half.parent().and_then(|folder| room(folder).ok());
         if disk.is_some_and(|disk| disk.lacks(self.least)) {
             return Err(GitError::NoRoom);
@@ -51,7 +51,7 @@ impl Bounds {
     }
 
     /// Ends when a clone takes more, or when nothing of it comes.
-    async fn outgrown(self, half: &Path, source: &Source) -> GitError {
+    pub(crate) async fn outgrown(self, half: &Path, source: &Source) -> GitError {
         let begun = tokio::time::Instant::now();
         let mut came = false;
         loop {
@@ -167,7 +167,15 @@ pub(crate) fn readme() -> crate::NewFile {
 /// Finds the plain reason in what git said.
 pub(crate) fn explain(source: &Source, stderr: &str) -> Option<GitError> {
     let has = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
-    let last = || stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no answer").trim().to_owned();
+    let why = || {
+        // What git always says of ssh, whatever it was that failed.
+        let told = stderr.split("Please make sure you have").next().unwrap_or_default();
+        let mut lines = told.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+        let last = lines.next().unwrap_or("no answer");
+        let why =
+            if last.starts_with("fatal: Could not read from remote") { lines.next().unwrap_or(last) } else { last };
+        why.trim_end_matches('.').to_owned()
+    };
     if has(&["does not appear to be a git repository", "not a git repository", "not found", "does not exist"])
         && !has(&["Could not resolve host"])
     {
@@ -183,7 +191,7 @@ pub(crate) fn explain(source: &Source, stderr: &str) -> Option<GitError> {
         "timed out",
         "unable to connect",
     ]) {
-        Some(GitError::Unreachable { at: source.shown(), message: last() })
+        Some(GitError::Unreachable { at: source.shown(), message: why() })
     } else {
         None
     }
@@ -192,6 +200,23 @@ pub(crate) fn explain(source: &Source, stderr: &str) -> Option<GitError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_not_let_in_by_ssh_is_told_why() {
+        let (source, _) = Source::parse("git@a.example:team/r.git").unwrap();
+        let rest = "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\nand the \
+                    repository exists.\n";
+        for (said, told) in [
+            ("git@a.example: Permission denied (publickey).\r\n", "git@a.example: Permission denied (publickey)"),
+            ("Host key verification failed.\n", "Host key verification failed"),
+            ("", "fatal: Could not read from remote repository"),
+        ] {
+            let error = explain(&source, &format!("{said}{rest}")).unwrap();
+            assert_eq!(error.to_string(), format!("git@a.example:team/r.git cannot be reached: {told}"));
+        }
+        let error = explain(&source, &format!("ERROR: Repository not found.\n{rest}")).unwrap();
+        assert!(matches!(error, GitError::NotARepository { .. }), "{error}");
+    }
 
     #[tokio::test]
     async fn whose_source_begins_at_once_is_waited_for_and_whose_says_nothing_is_not() {

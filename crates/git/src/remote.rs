@@ -3,9 +3,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::clone::explain;
+use crate::clone::{Bounds, explain};
 use crate::pack::clear_cut_off;
-use crate::program::Git;
+use crate::program::{Git, Output};
 use crate::repo::check_branch;
 use crate::worktree::blocking;
 use crate::{GitError, Identity, Login, Oid, Repo, Source, Work};
@@ -31,6 +31,9 @@ const SETTINGS: &[&str] = &[
     "push.gpgSign=false",
 ];
 
+/// Where branches of another repository stand that were fetched from there.
+const FETCHED: &str = "refs/guildhall/remote";
+
 /// Up to where the default branch was looked through for work that came from elsewhere.
 const LOOKED_THROUGH: &str = "refs/guildhall/looked-through";
 
@@ -44,21 +47,81 @@ pub struct Apart {
 }
 
 impl Repo {
-    /// Fetches a branch from another repository, and its tags that are not here, and says where it stands there; nothing when
-    /// there is no such branch. No branch of this repository is changed.
+    /// Fetches a branch from another repository, and says where it stands there; nothing when there is no such branch. No branch
+    /// of this repository is changed.
     ///
     /// # Errors
-    /// [`GitError::NotARepository`], [`GitError::Unreachable`], [`GitError::NoRoom`], or when git fails.
+    /// [`GitError::NotARepository`], [`GitError::Unreachable`], [`GitError::TooLarge`], [`GitError::NoRoom`], or when git fails.
     pub async fn fetch_branch(
         &self,
         from: &Source,
         login: Option<&Login>,
         branch: &str,
     ) -> Result<Option<Oid>, GitError> {
+        self.fetch_branch_within(Bounds::default(), from, login, branch).await
+    }
+
+    /// The same within other bounds.
+    ///
+    /// # Errors
+    /// As for [`Repo::fetch_branch`].
+    pub async fn fetch_branch_within(
+        &self,
+        bounds: Bounds,
+        from: &Source,
+        login: Option<&Login>,
+        branch: &str,
+    ) -> Result<Option<Oid>, GitError> {
         check_branch(branch)?;
-        self.has_room().await?;
-        let here = format!("refs/guildhall/remote/{branch}");
-        let wanted = format!("+refs/heads/{branch}:{here}");
+        let here = format!("{FETCHED}/{branch}");
+        let output = match self.fetch(bounds, from, login, &format!("+refs/heads/{branch}:{here}")).await {
+            Err(error @ GitError::TooLarge { .. }) => {
+                self.forget_fetched().await?;
+                return Err(error);
+            }
+            output => output?,
+        };
+        match output.code {
+            Some(0) => self.resolve(&here).await,
+            _ if output.stderr.contains("couldn't find remote ref") => Ok(None),
+            _ => Err(explain(from, &output.stderr).unwrap_or_else(|| output.failed("fetch"))),
+        }
+    }
+
+    /// Fetches the tags of another repository that are not here. One that is here already stays where it is.
+    ///
+    /// # Errors
+    /// As for [`Repo::fetch_branch`].
+    pub async fn fetch_tags(&self, from: &Source, login: Option<&Login>) -> Result<(), GitError> {
+        let output = self.fetch(Bounds::default(), from, login, "refs/tags/*:refs/tags/*").await?;
+        match output.code {
+            Some(0) => Ok(()),
+            // Each was fetched or refused by itself, and a quiet git has no words for one that it refused.
+            Some(1) if output.stderr.trim().is_empty() => Ok(()),
+            _ => Err(explain(from, &output.stderr).unwrap_or_else(|| output.failed("fetch"))),
+        }
+    }
+
+    /// Forgets where branches stood in another repository, so that what came of it alone is tidied away.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn forget_fetched(&self) -> Result<(), GitError> {
+        let listed = self.git("for-each-ref").args(["--format=%(refname)", FETCHED]).run().await?;
+        for name in String::from_utf8_lossy(&listed).lines() {
+            self.git("update-ref").args(["--no-deref", "-d", name]).run().await?;
+        }
+        Ok(())
+    }
+
+    /// Fetches these refs, while what comes keeps to the bounds of a clone.
+    async fn fetch(
+        &self,
+        bounds: Bounds,
+        from: &Source,
+        login: Option<&Login>,
+        refs: &str,
+    ) -> Result<Output, GitError> {
         let git = self.there("fetch", from, login)?;
         let git = git.args([
             "--quiet",
@@ -68,12 +131,20 @@ impl Repo {
             "--no-recurse-submodules",
             "--",
         ]);
+        // Where all is that is large. Of a small one nothing comes there, however long it takes.
+        let packs = self.objects().join("pack");
+        let hold = async |bounds: Bounds| {
+            let packs = packs.clone();
+            blocking(move || bounds.hold(&packs)).await
+        };
+        let before = hold(Bounds { bytes: u64::MAX, ..bounds }).await?;
+        let with = Bounds { bytes: before.saturating_add(bounds.bytes), silence: Duration::MAX, ..bounds };
         let begun = SystemTime::now();
         let output = tokio::select! {
-            output = git.arg(from.argument()).arg(&wanted).arg("refs/tags/*:refs/tags/*").output() => output,
-            error = self.runs_out_of_room() => Err(error),
+            output = git.arg(from.argument()).arg(refs).output() => output,
+            error = with.outgrown(&packs, from) => Err(error),
         };
-        if matches!(output, Err(GitError::NoRoom | GitError::TimedOut { .. })) {
+        if matches!(output, Err(GitError::NoRoom | GitError::TooLarge { .. } | GitError::TimedOut { .. })) {
             // It was ended with the wait for it, a moment ago.
             let objects = self.objects();
             tokio::time::sleep(GONE).await;
@@ -83,14 +154,15 @@ impl Repo {
             })
             .await?;
         }
-        let output = output?;
-        match output.code {
-            Some(0) => self.resolve(&here).await,
-            _ if output.stderr.contains("couldn't find remote ref") => Ok(None),
-            // Another tag of that name is no reason to be without the branch: each ref was fetched or refused by itself.
-            _ if output.stderr.contains("would clobber existing tag") => self.resolve(&here).await,
-            _ => Err(explain(from, &output.stderr).unwrap_or_else(|| output.failed("fetch"))),
-        }
+        let kept = match output {
+            // What came quickly, nobody has looked at.
+            Ok(output) if output.code == Some(0) => hold(with).await.map(|_| output),
+            other => other,
+        };
+        kept.map_err(|error| match error {
+            GitError::TooLarge { .. } => GitError::TooLarge { bytes: bounds.bytes },
+            other => other,
+        })
     }
 
     /// Puts a commit on a branch of another repository, which only goes forward.

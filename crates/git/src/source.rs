@@ -60,10 +60,15 @@ impl Source {
             return Err(bad("remote helpers (name::address) are not allowed; use an https or ssh URL"));
         }
         match text.split_once(':') {
+            // Without its slashes it would be the name of a host, and what lets in a path that everybody sees.
+            Some((scheme, _)) if SCHEMES.iter().any(|it| scheme.eq_ignore_ascii_case(it)) => Err(bad(CUT)),
             Some((user, rest)) if !user.contains(['@', '/']) && at_a_host(rest) => Err(bad(BY_KEY)),
             Some((authority, path)) if !authority.contains('/') && !path.is_empty() => {
                 let (user, host) =
                     authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+                if lets_in(user, path) {
+                    return Err(bad(NO_SCHEME));
+                }
                 if !is_name(host) || !user.is_none_or(is_name) {
                     return Err(bad(NO_HOST));
                 }
@@ -171,6 +176,13 @@ impl Source {
 /// The port of ssh.
 const SSH: u16 = 22;
 
+/// What is no host's name before a colon.
+const SCHEMES: [&str; 6] = ["https", "http", "ssh", "git", "ftp", "file"];
+
+const CUT: &str = "after https, http, ssh, git or file comes ://, as in https://NAME:TOKEN@host/path; where a host is called so, \
+                   write ssh://HOST/path";
+const NO_SCHEME: &str = "name and token stand behind https://, as in https://NAME:TOKEN@host/path; by ssh, write git@host:path, \
+                         or ssh://git@host/path where an @ stands in the path";
 const BY_KEY: &str = "ssh lets in by a key, not by a password: leave the password out of the address";
 
 fn bad(reason: &str) -> GitError {
@@ -180,6 +192,15 @@ fn bad(reason: &str) -> GitError {
 /// Whether the rest of `user:…` reads like `password@host:path`.
 fn at_a_host(rest: &str) -> bool {
     rest.split_once('@').is_some_and(|(password, host)| !password.contains('/') && host.contains(':'))
+}
+
+/// Whether `user@host:path`, the user perhaps left out, reads like `name:token@host/path`, whose `https://` was forgotten: the name
+/// may be an address of mail.
+fn lets_in(user: Option<&str>, path: &str) -> bool {
+    let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    first
+        .split_once('@')
+        .is_some_and(|(_, host)| user.is_none() || (host.contains('.') && (rest.is_some() || host.contains(':'))))
 }
 
 fn remote(scheme: &str, rest: &str) -> Result<(Source, Option<Login>), GitError> {
@@ -292,7 +313,15 @@ mod tests {
             let (source, found) = Source::parse(text).unwrap();
             assert_eq!((source, found.unwrap().as_str()), (Source::Remote(address.to_owned()), login), "{text}");
         }
-        for text in ["ssh://git@a.example/r", "git@a.example:r.git", "https://a.example/@x/r@2.git", "git@a:r@2:x"] {
+        for text in [
+            "ssh://git@a.example/r",
+            "git@a.example:r.git",
+            "https://a.example/@x/r@2.git",
+            "git@a:r@2:x",
+            "git@a.example:r@2.git",
+            "git@git:r.git",
+            "forge:team/@x/r@2.git",
+        ] {
             assert_eq!(Source::parse(text).unwrap(), (Source::Remote(text.to_owned()), None));
         }
         for (text, host, port, by_ssh) in [
@@ -342,6 +371,18 @@ mod tests {
             "ssh://a%62@a.example/r",
             "https://[::1]x/r",
             "https://[a.example]/r",
+            "anna:secret@a.example/team/r.git",
+            "anna:secret@a.example",
+            "anna@mail.example:secret@a.example/team/r.git",
+            "anna@mail.example:secret@a.example:r.git",
+            "https:/anna:secret@a.example/r",
+            "HTTPS:anna:secret@a.example/r",
+            "http:/secret@a.example/r",
+            "ssh:/anna:secret@a.example/r",
+            "git:anna:secret@a.example/r",
+            "ftp:/anna:secret@a.example/r",
+            "file:/anna:secret@a.example/r",
+            "https//anna:secret@a.example/r",
         ] {
             let error = Source::parse(text).unwrap_err();
             assert!(!error.to_string().contains("secret"), "{error}");

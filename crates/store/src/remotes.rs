@@ -50,6 +50,8 @@ pub struct DueRemote {
     pub fails: i64,
     /// When it is its turn, whatever happened.
     pub next_at: DateTime,
+    /// Until when a node has it in hand, if one has, or had and did not give it back.
+    pub taken_until: Option<DateTime>,
     /// Where the default branch stood here when it was looked at last.
     pub seen_commit: Option<String>,
 }
@@ -110,7 +112,7 @@ impl Store {
              VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (project_id) DO UPDATE SET url = excluded.url, has_login = excluded.has_login,
                follows = excluded.follows, pushes = excluded.pushes, put_by = excluded.put_by, next_at = excluded.next_at,
-               looked_at = NULL, ahead = NULL, behind = NULL, error = NULL, fails = 0, seen_commit = NULL")
+               looked_at = NULL, ahead = NULL, behind = NULL, error = NULL, fails = 0, seen_commit = NULL, taken_until = NULL")
             .bind(new.project).bind(&new.url).bind(has_login).bind(new.follows).bind(new.pushes).bind(new.by).bind(self.now())
             .execute(c).await.rows())?;
         self.record(&mut tx, &Happening::ProjectUpdated { project }).await?;
@@ -142,23 +144,44 @@ impl Store {
     /// When the database fails.
     pub async fn remotes_by_themselves(&self) -> Result<Vec<DueRemote>, StoreError> {
         Ok(read!(self, c => sqlx::query_as(
-            "SELECT project_id, url, put_by, r.follows AS follows, r.pushes AS pushes, fails, next_at, seen_commit FROM project_remotes r
+            "SELECT project_id, url, put_by, r.follows AS follows, r.pushes AS pushes, fails, next_at, taken_until, seen_commit
+             FROM project_remotes r
              JOIN projects p ON p.id = r.project_id
              WHERE p.archived_at IS NULL AND p.status = 'ready' AND (follows OR pushes) ORDER BY next_at, project_id LIMIT 1000")
             .fetch_all(c).await)?)
     }
 
-    /// Takes one whose turn it is or that has something new, so that no other node does. False when another has it.
+    /// Takes one whose turn it is or that has something new, so that no other node does before `until`. False when another has it,
+    /// or looked at it meanwhile.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn take_remote(&self, due: &DueRemote, until: DateTime) -> Result<bool, StoreError> {
         let mut tx = self.begin_light().await?;
         let taken = on!(tx, c => sqlx::query(
-            "UPDATE project_remotes SET next_at = $3 WHERE project_id = $1 AND next_at = $2")
-            .bind(due.project_id).bind(due.next_at).bind(until).execute(c).await.rows())?;
+            "UPDATE project_remotes SET taken_until = $3
+             WHERE project_id = $1 AND next_at = $2 AND (taken_until IS NULL OR taken_until <= $4)")
+            .bind(due.project_id).bind(due.next_at).bind(until).bind(self.now()).execute(c).await.rows())?;
         self.commit(tx).await?;
         Ok(taken > 0)
+    }
+
+    /// Holds one that was taken until `taken` for longer, or gives it back. False when it is not held by whoever asks any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold_remote(
+        &self,
+        id: ProjectId,
+        taken: DateTime,
+        until: Option<DateTime>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin_light().await?;
+        let held = on!(tx, c => sqlx::query(
+            "UPDATE project_remotes SET taken_until = $3 WHERE project_id = $1 AND taken_until = $2")
+            .bind(id).bind(taken).bind(until).execute(c).await.rows())?;
+        self.commit(tx).await?;
+        Ok(held > 0)
     }
 
     /// Notes what a look at it found, and when it is its next turn, unless it has become another one meanwhile.

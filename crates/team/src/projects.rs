@@ -12,7 +12,7 @@ use guildhall_types::project::{
 use guildhall_types::trace::{Key, Side, Span};
 use guildhall_types::{MemberId, ProjectId};
 
-use crate::{Team, TeamError, changed, network};
+use crate::{Team, TeamError, changed, network, remotes};
 
 /// Clones that a node makes at once: each may take long, and much of the network and the disk. More wait, and one place is never
 /// the same member's as all others.
@@ -40,6 +40,7 @@ impl Team {
             ProjectSource::Clone { url } => {
                 let (found, login) = self.places.source(&url)?;
                 let url = if let Source::Remote(address) = found { address } else { url };
+                remotes::holds_no_secret("source.url", &url)?;
                 (ProjectSource::Clone { url }, login)
             }
             other => (other, None),

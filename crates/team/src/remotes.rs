@@ -1,20 +1,28 @@
 //! Projects' other repositories: said by members, and brought up to date with.
 
+use std::pin::pin;
+
 use chrono::Duration;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use guildhall_git::{GitError, Login, Oid, Repo, Source};
 use guildhall_store::{DueRemote, Looked, NewRemote, RemoteLogin, project_remote_identity};
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::knowledge::secrets;
 use guildhall_types::member::Member;
 use guildhall_types::project::Project;
 use guildhall_types::remote::{ProjectRemote, PutRemote};
 use guildhall_types::{DateTime, ProjectId};
+use tokio::sync::watch;
 
 use crate::{Team, TeamError};
 
 /// How often one is looked at that the server follows.
 const OFTEN: Duration = Duration::minutes(5);
-/// How long a node has one in hand at most.
-const IN_HAND: Duration = Duration::minutes(35);
+/// How long a node has one in hand that says no more that it has: it died.
+const IN_HAND: Duration = Duration::minutes(2);
+/// How often it says so.
+const HELD: std::time::Duration = std::time::Duration::from_secs(30);
 /// How long after so many failures in a row it is tried again: the last of them from then on.
 const AGAIN: [Duration; 4] = [Duration::minutes(1), Duration::minutes(5), Duration::minutes(15), Duration::minutes(60)];
 /// Characters of an address at most.
@@ -32,6 +40,9 @@ struct Which {
     pushes: bool,
 }
 
+/// What helps whom ssh does not let in.
+const BY_KEY: &str = "ssh lets in by the server's own key: add it there.";
+
 /// A project's other repository, as git reaches it.
 pub(crate) struct There {
     pub(crate) url: String,
@@ -43,6 +54,12 @@ impl There {
     /// What a member is told of it.
     pub(crate) fn told(&self, error: GitError) -> TeamError {
         match error {
+            GitError::Unreachable { .. } | GitError::NotARepository { .. } if self.source.is_by_ssh() => {
+                TeamError::conflict("other-repository", format!("{error}. {BY_KEY}"))
+            }
+            GitError::Failed { .. } if self.source.is_by_ssh() => {
+                TeamError::conflict("other-repository", format!("{error}."))
+            }
             GitError::Unreachable { .. } | GitError::NotARepository { .. } | GitError::Failed { .. } => {
                 let login = match self.login {
                     Some(_) => "",
@@ -71,6 +88,8 @@ impl Team {
     /// [`TeamError::Invalid`]; [`TeamError::NotFound`].
     pub async fn put_remote(&self, member: &Member, id: ProjectId, put: PutRemote) -> Result<ProjectRemote, TeamError> {
         let (url, login) = parsed(&put.url)?;
+        let before = self.store.project_remote(id).await?;
+        let other = before.is_some_and(|before| before.url != url);
         let new = NewRemote { project: id, url, follows: put.follows, pushes: put.pushes, by: member.id };
         match login {
             Some(login) => {
@@ -87,6 +106,9 @@ impl Team {
                 self.store.put_project_remote(new, RemoteLogin::Kept).await?;
             }
         }
+        if other {
+            self.forget_fetched(id).await;
+        }
         self.remote(id).await?.ok_or(TeamError::NotFound { what: "remote" })
     }
 
@@ -95,9 +117,20 @@ impl Team {
     /// # Errors
     /// [`TeamError::NotFound`].
     pub async fn delete_remote(&self, id: ProjectId) -> Result<(), TeamError> {
-        match self.store.delete_project_remote(id).await? {
-            true => Ok(()),
-            false => Err(TeamError::NotFound { what: "remote" }),
+        if !self.store.delete_project_remote(id).await? {
+            return Err(TeamError::NotFound { what: "remote" });
+        }
+        self.forget_fetched(id).await;
+        Ok(())
+    }
+
+    /// What came of a repository that is no longer the project's other one is kept by nothing, and tidied away.
+    async fn forget_fetched(&self, id: ProjectId) {
+        // One that is still being made holds nothing of it.
+        let Ok(repo) = Repo::open(&self.places.repository(id)) else { return };
+        if let Err(error) = repo.forget_fetched().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(project = %id, error, "what was fetched from a project's former other repository stays");
         }
     }
 
@@ -112,49 +145,82 @@ impl Team {
         self.store.audit(Note::new(AuditAction::SyncRemote).on(AuditObject::Project, id)).await?;
         let _turn = self.far.of(by.id).await;
         let (looked, error) = self.brought_up(&project, &repo, Which { takes: true, pushes: known.pushes }).await;
-        let remote = self.store.note_remote(id, &known.url, &looked, self.clock.now() + OFTEN).await?;
+        let remote = self.note_look(id, &known.url, &looked, self.clock.now() + OFTEN).await?;
         match error {
             Some(error) => Err(error),
             None => remote.ok_or(TeamError::NotFound { what: "remote" }),
         }
     }
 
-    /// Brings those up to date whose turn it is, or from which something is to be pushed.
+    /// Brings one up to date whose turn it is, or to which something is to be pushed; for as long as `stop` does not end, and no
+    /// other node has it in hand.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn sync_remotes(&self) -> Result<(), TeamError> {
-        // None that takes long holds up those of others.
-        let looks = self.store.remotes_by_themselves().await?.into_iter().map(|due| async move {
-            if let Err(error) = self.sync_due(&due).await {
-                tracing::warn!(project = %due.project_id, error = &error as &dyn std::error::Error, "a project's other repository could not be looked at");
-            }
-        });
-        futures::future::join_all(looks).await;
-        Ok(())
-    }
-
-    async fn sync_due(&self, due: &DueRemote) -> Result<(), TeamError> {
-        let id = due.project_id;
-        let (project, repo) = self.ready_project(id).await?;
-        let _turn = self.far.of(due.put_by).await;
+    /// When the store or the repository here fails. That the other one does is noted.
+    pub async fn sync_due(&self, due: &DueRemote, stop: impl Future<Output = ()>) -> Result<(), TeamError> {
+        let mut stop = pin!(stop);
         let now = self.clock.now();
-        let tip = repo.branch(&project.default_branch).await?;
-        let moved = tip.as_ref().map(Oid::as_str) != due.seen_commit.as_deref();
-        // One that a node has in hand is due later than that.
-        let new = due.pushes && due.fails == 0 && moved && due.next_at <= now + OFTEN;
-        if (due.next_at > now && !new) || !self.store.take_remote(due, now + IN_HAND).await? {
+        if (due.next_at > now && !due.pushes) || due.taken_until.is_some_and(|until| until > now) {
             return Ok(());
         }
-        let how = Which { takes: due.follows, pushes: due.pushes };
-        let (looked, error) = self.brought_up(&project, &repo, how).await;
-        if let Some(error) = error {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(project = %id, error, "a project is not up to date with its other repository");
+        let id = due.project_id;
+        let (project, repo) = self.ready_project(id).await?;
+        let _turn = tokio::select! {
+            turn = self.far.of(due.put_by) => turn,
+            () = &mut stop => return Ok(()),
+        };
+        let now = self.clock.now();
+        let tip = repo.branch(&project.default_branch).await?;
+        // Since the last try, whatever came of that: what is merged now need not wait until it is tried again by itself.
+        let new = due.pushes && tip.as_ref().map(Oid::as_str) != due.seen_commit.as_deref();
+        let taken = now + IN_HAND;
+        if (due.next_at > now && !new) || !self.store.take_remote(due, taken).await? {
+            return Ok(());
         }
-        let next = self.next_turn(due, &looked);
-        self.store.note_remote(id, &due.url, &looked, next).await?;
-        Ok(())
+        let look = async {
+            let how = Which { takes: due.follows, pushes: due.pushes };
+            let (looked, error) = self.brought_up(&project, &repo, how).await;
+            if let Some(error) = error {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(project = %id, error, "a project is not up to date with its other repository");
+            }
+            let next = self.next_turn(due, &looked);
+            self.note_look(id, &due.url, &looked, next).await.map(drop)
+        };
+        let hold = |taken: DateTime| {
+            let held = async move {
+                let until = self.clock.now() + IN_HAND;
+                match self.store.hold_remote(id, taken, Some(until)).await {
+                    Ok(true) => Some(until),
+                    // It has become another one.
+                    Ok(false) => None,
+                    Err(error) => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(project = %id, error, "that its other repository is in hand could not be noted");
+                        Some(taken)
+                    }
+                }
+            };
+            held.boxed()
+        };
+        let (looked, taken) = while_held(HELD, look.boxed(), stop, taken, hold).await;
+        self.store.hold_remote(id, taken, None).await?;
+        looked.unwrap_or(Ok(()))
+    }
+
+    /// Notes what a look found. What came of one that was put out of place meanwhile is forgotten.
+    async fn note_look(
+        &self,
+        id: ProjectId,
+        url: &str,
+        looked: &Looked,
+        next_at: DateTime,
+    ) -> Result<Option<ProjectRemote>, TeamError> {
+        let noted = self.store.note_remote(id, url, looked, next_at).await?;
+        if noted.is_none() {
+            self.forget_fetched(id).await;
+        }
+        Ok(noted)
     }
 
     fn next_turn(&self, due: &DueRemote, looked: &Looked) -> DateTime {
@@ -182,10 +248,12 @@ impl Team {
         Which { takes, pushes }: Which,
         looked: &mut Looked,
     ) -> Result<(), TeamError> {
+        let branch = &project.default_branch;
+        // Of what comes here from now on, this look may know nothing.
+        looked.seen = repo.branch(branch).await?.map(|tip| tip.to_string());
         let there = &self.other_repository(project).await?;
         // What a former look, or a push, was cut off from.
         self.look_through(project, repo, None).await;
-        let branch = &project.default_branch;
         let theirs =
             repo.fetch_branch(&there.source, there.login.as_ref(), branch).await.map_err(|it| there.told(it))?;
         let ours = repo.branch(branch).await?.ok_or(TeamError::NotFound { what: "branch" })?;
@@ -197,27 +265,33 @@ impl Team {
         let apart = repo.apart(&ours, &theirs).await?;
         (looked.ahead, looked.behind) = (apart.ahead.try_into().ok(), apart.behind.try_into().ok());
         match (apart.ahead, apart.behind) {
-            (0, 0) => Ok(()),
-            (0, _) if !takes => Ok(()),
+            (0, 0) => {}
+            (0, _) if !takes => {}
             (0, _) => {
                 // Whoever merges or pushes in between is not undone: the next look finds both to have gone on.
                 repo.forward(branch, &ours, &theirs).await?;
                 (looked.seen, looked.behind) = (Some(theirs.to_string()), Some(0));
-                self.came_to(project, repo, &ours).await
+                self.came_to(project, repo, &ours).await?;
             }
             (_, 0) => {
                 self.push_to(repo, there, &ours, branch, pushes).await?;
                 looked.ahead = if pushes { Some(0) } else { looked.ahead };
-                Ok(())
             }
-            (ahead, behind) => Err(TeamError::conflict(
-                "both-went-on",
-                format!(
-                    "{branch} here has {ahead} commits that {} has not, which has {behind} that are not here: bring them together in a \
-                     clone of your own, and push the result to both",
-                    there.url
-                ),
-            )),
+            (ahead, behind) => {
+                return Err(TeamError::conflict(
+                    "both-went-on",
+                    format!(
+                        "{branch} here has {ahead} commits that {} has not, which has {behind} that are not here: bring them together in \
+                         a clone of your own, and push the result to both",
+                        there.url
+                    ),
+                ));
+            }
+        }
+        // With the tags of another history, all of that would come.
+        match takes {
+            true => repo.fetch_tags(&there.source, there.login.as_ref()).await.map_err(|error| there.told(error)),
+            false => Ok(()),
         }
     }
 
@@ -288,6 +362,44 @@ impl Team {
     }
 }
 
+/// Works until that is done, `stop` ends or `hold`, which is asked again and again, says that it is not held any more: then nothing
+/// comes of it. Returns as well what is held then; no answer of `hold` is cut off.
+async fn while_held<'a, T, H: Copy>(
+    often: std::time::Duration,
+    work: BoxFuture<'a, T>,
+    stop: impl Future<Output = ()>,
+    mut held: H,
+    hold: impl Fn(H) -> BoxFuture<'a, Option<H>>,
+) -> (Option<T>, H) {
+    let (over, mut is_over) = watch::channel(false);
+    let (lost, mut is_lost) = watch::channel(false);
+    let work = async {
+        let done = tokio::select! {
+            done = work => Some(done),
+            () = stop => None,
+            _ = is_lost.wait_for(|lost| *lost) => None,
+        };
+        over.send_replace(true);
+        done
+    };
+    let holding = async {
+        loop {
+            tokio::select! {
+                _ = is_over.wait_for(|over| *over) => return held,
+                () = tokio::time::sleep(often) => {}
+            }
+            match hold(held).await {
+                Some(next) => held = next,
+                None => {
+                    lost.send_replace(true);
+                    return held;
+                }
+            }
+        }
+    };
+    tokio::join!(work, holding)
+}
+
 fn no_other() -> TeamError {
     TeamError::conflict("no-other-repository", "this project has no other repository; say in its settings where one is")
 }
@@ -299,11 +411,75 @@ fn parsed(url: &str) -> Result<(String, Option<Login>), TeamError> {
         return Err(TeamError::invalid("url", "this is longer than any address"));
     }
     match Source::parse(url) {
-        Ok((Source::Remote(url) | Source::At { address: url, .. }, login)) => Ok((url, login)),
+        Ok((Source::Remote(url) | Source::At { address: url, .. }, login)) => {
+            holds_no_secret("url", &url)?;
+            Ok((url, login))
+        }
         Ok((Source::Folder(_), _)) => {
             Err(TeamError::invalid("url", "give an address in the network: https://…, ssh://… or git@host:path"))
         }
         Err(GitError::BadSource { reason }) => Err(TeamError::invalid("url", reason)),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Refuses an address, which everybody sees, in which what looks like a secret is left.
+pub(crate) fn holds_no_secret(field: &'static str, address: &str) -> Result<(), TeamError> {
+    match secrets::find(address) {
+        Some(suspect) => Err(TeamError::LooksLikeSecret { field, line: suspect.line, what: suspect.what }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_worked_at_is_held_until_it_is_done_or_stopped_or_lost() {
+        let often = std::time::Duration::from_millis(2);
+        let slow = || tokio::time::sleep(50 * often).boxed();
+        let hold = |held: u32| async move { Some(held + 1) }.boxed();
+        let (done, held) = while_held(often, slow(), pending(), 0, hold).await;
+        assert!(done.is_some() && held > 1, "{held}");
+        assert_eq!(while_held(often, pending::<()>().boxed(), slow(), 0, hold).await.0, None);
+        let lost = |_| async { None }.boxed();
+        assert_eq!(while_held(often, pending::<()>().boxed(), pending(), 7, lost).await, (None, 7));
+        // Its last answer is waited for.
+        let late = |held: u32| tokio::time::sleep(100 * often).map(move |()| Some(held + 1)).boxed();
+        assert_eq!(while_held(often, slow(), pending(), 0, late).await, (Some(()), 1));
+    }
+
+    #[test]
+    fn whom_ssh_does_not_let_in_is_told_of_the_servers_key() {
+        let told = |url: &str, error: GitError| {
+            let (url, login) = parsed(url).unwrap();
+            There { source: Source::parse(&url).unwrap().0, url, login }.told(error).to_string()
+        };
+        let refused = || GitError::Unreachable { at: "there".to_owned(), message: "no".to_owned() };
+        for url in ["git@a.example:team/r.git", "ssh://git@a.example/team/r.git"] {
+            assert_eq!(told(url, refused()), format!("there cannot be reached: no. {BY_KEY}"));
+            let failed = GitError::Failed { command: "push".to_owned(), message: "main is protected".to_owned() };
+            assert!(!told(url, failed).contains("ssh lets in"));
+        }
+        assert!(told("https://a.example/r", refused()).contains("a name and a token before the host"));
+        assert_eq!(told("https://anna:token@a.example/r", refused()), "there cannot be reached: no.");
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_stands_in_no_address() {
+        const TOKEN: &str = "ghp_x7Kq9LmZ2vTr4WbN8cYd1Fh5Js3Pg6Ra0Ue";
+        for url in [
+            format!("{TOKEN}@a.example:team/r.git"),
+            format!("ssh://{TOKEN}@a.example/r"),
+            format!("https://a.example/r/{TOKEN}"),
+        ] {
+            let refused = parsed(&url).err().unwrap();
+            assert!(matches!(refused, TeamError::LooksLikeSecret { field: "url", .. }), "{refused}");
+            assert!(!refused.to_string().contains(TOKEN));
+        }
+        assert_eq!(parsed(&format!("https://anna:{TOKEN}@a.example/r")).unwrap().0, "https://a.example/r");
     }
 }

@@ -108,3 +108,43 @@ async fn git_alone_is_shown_who_is_let_in_and_shows_it_at_that_host_alone() {
     let refused = Repo::clone_from(&at("wrong.git"), &wrong, login.as_ref(), &me()).await.unwrap_err();
     assert!(matches!(refused, GitError::Unreachable { .. }) && !refused.to_string().contains("wr0ng"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_branch_comes_alone_and_no_more_than_there_is_room_for_and_is_forgotten_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::create_dir(at("r")).unwrap();
+    git(&at("r"), &["init", "-q", "-b", "trunk"]);
+    let noise: Vec<u8> = (0_u32..20_000).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    fs::write(at("r").join("f"), noise).unwrap();
+    git(&at("r"), &["add", "."]);
+    git(&at("r"), &["commit", "-qm", "c"]);
+    git(&at("r"), &["tag", "v1"]);
+    git(&at("r"), &["tag", "v2"]);
+    git(dir.path(), &["clone", "-q", "--bare", "r", "r.git"]);
+    git(&at("r.git"), &["gc", "-q"]);
+    git(&at("r.git"), &["update-server-info"]);
+    let (address, _) = host(dir.path().to_owned(), String::new());
+    let (source, login) = Source::parse(&(address.replace("://", "://anna:s%40cret@") + "/r.git")).unwrap();
+    let login = login.as_ref();
+
+    let repo = Repo::create(&at("here.git"), "main", &me(), "First", &[]).await.unwrap();
+    let tip = repo.branch("main").await.unwrap().unwrap();
+    git(repo.path(), &["tag", "v1", tip.as_str()]);
+    let refs = || git(repo.path(), &["for-each-ref", "--format=%(refname)", "refs/guildhall", "refs/tags"]);
+    let narrow = Bounds { bytes: 1_000, ..Bounds::default() };
+    let refused = repo.fetch_branch_within(narrow, &source, login, "trunk").await;
+    assert!(matches!(refused, Err(GitError::TooLarge { bytes: 1_000 })), "{refused:?}");
+    assert_eq!(refs(), "refs/tags/v1");
+
+    assert_eq!(repo.fetch_branch(&source, login, "nothing").await.unwrap(), None);
+    let there = repo.fetch_branch(&source, login, "trunk").await.unwrap().unwrap();
+    assert_eq!(there.as_str(), git(&at("r"), &["rev-parse", "HEAD"]));
+    assert_eq!(refs(), "refs/guildhall/remote/trunk\nrefs/tags/v1");
+    repo.fetch_tags(&source, login).await.unwrap();
+    assert_eq!(refs(), "refs/guildhall/remote/trunk\nrefs/tags/v1\nrefs/tags/v2");
+    assert_eq!(git(repo.path(), &["rev-parse", "v1"]), tip.as_str(), "what is here stays as it is");
+    repo.forget_fetched().await.unwrap();
+    assert_eq!(refs(), "refs/tags/v1\nrefs/tags/v2");
+    repo.forget_fetched().await.unwrap();
+}

@@ -2,16 +2,18 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use guildhall_team::TeamError;
 use guildhall_types::feature::Move;
 use guildhall_types::remote::{ProjectRemote, Published, PutRemote};
 use guildhall_types::{FeatureId, ProjectId};
 use serde::Serialize;
+use tracing::Instrument;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::Signed;
 use crate::extract::{Json, Path};
-use crate::problem::Problem;
+use crate::problem::{Problem, chain};
 use crate::routes::deeds::hands_off;
 
 /// A project's other repository, if it has one.
@@ -64,6 +66,17 @@ pub async fn publish_feature(
     signed: Signed,
     Path(id): Path<FeatureId>,
 ) -> Result<Json<Published>, Problem> {
-    let _kept = hands_off(&app, id, Move::Merge).await?;
-    Ok(Json(signed.team.publish(&signed.member, id).await?))
+    let work = async move {
+        let kept = hands_off(&app, id, Move::Merge).await?;
+        let member = signed.member.id;
+        let done = signed.team.publish(&signed.member, id, kept).await;
+        match &done {
+            Ok(Published { branch, .. }) => tracing::info!(%member, feature = %id, branch, "work was put elsewhere"),
+            Err(error) => tracing::info!(%member, feature = %id, error = chain(error), "no work was put elsewhere"),
+        }
+        Ok::<_, Problem>(done?)
+    };
+    // It may take longer than whoever asked for it stays: so it is brought to its end.
+    let work = tokio::spawn(work.in_current_span()).await;
+    Ok(Json(work.unwrap_or_else(|error| Err(TeamError::internal("putting work elsewhere", error).into()))?))
 }

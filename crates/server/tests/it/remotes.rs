@@ -1,14 +1,19 @@
 //! Projects' other repositories. The other one is a project of the same server, reached as any forge is: by git's own protocol.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_engine::Pace;
 use guildhall_types::rights::Scope;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, watch};
 
 use crate::git::Own;
 use crate::harness::{Persona, TestApp, Wish};
+
+mod by_themselves;
 
 /// A team with a project, and another one that is its other repository.
 struct House {
@@ -238,6 +243,49 @@ async fn what_is_merged_there_is_not_taken_unless_it_is_wanted() {
     let path = format!("{}/remote", house.here);
     house.owner.until(&path, |shown| shown["remote"]["behind"] == 1).await;
     assert!(here.does(&["ls-remote", "origin", "refs/heads/main"]).await.starts_with(&before));
+}
+
+/// Carries bytes to a server and back while it is `open`, and keeps them until then.
+async fn gate(server: String, open: watch::Receiver<bool>, came: Arc<Notify>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let (server, mut open, came) = (server.clone(), open.clone(), Arc::clone(&came));
+            tokio::spawn(async move {
+                came.notify_one();
+                open.wait_for(|open| *open).await.unwrap();
+                let mut server = TcpStream::connect(&server).await.unwrap();
+                drop(tokio::io::copy_bidirectional(&mut client, &mut server).await);
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_begun_to_be_put_there_gets_there_though_nobody_waits_for_it() {
+    let mut house = House::new(false, quiet()).await;
+    let card = house.card("a.txt").await;
+    let (opens, open) = watch::channel(false);
+    let came = Arc::new(Notify::new());
+    let server = house.app.url.replace("http://", "");
+    let url = house.there.replace(&server, &gate(server.clone(), open, Arc::clone(&came)).await);
+    let put = json!({ "url": url, "follows": false, "pushes": false });
+    house.owner.put(&format!("{}/remote", house.here), put).await.is(StatusCode::OK);
+    let asking = house.owner.request(Method::POST, &format!("{card}/publish")).send();
+    tokio::select! {
+        _ = asking => panic!("the other side has not answered"),
+        () = came.notified() => {}
+    }
+    // Nothing else waits for that: what was to go there is settled.
+    house.owner.call(&format!("{card}/verify")).await.is(StatusCode::ACCEPTED);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    opens.send(true).unwrap();
+    let there = house.own.within("there");
+    while there.does(&["ls-remote", "--heads", "origin"]).await.lines().count() < 2 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

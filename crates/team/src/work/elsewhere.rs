@@ -14,17 +14,17 @@ use crate::{Team, TeamError};
 
 /// Commits that are looked through for cards whose work came with them.
 const LOOKED_THROUGH: usize = 500;
-/// Cards whose work may be among what came, that are looked at.
+/// Cards whose work may be among what came, that are read at once.
 const CARDS: i64 = 200;
 
 impl Team {
     /// Puts a card's work on a branch of the project's other repository, as one commit by this member, or one more on top of what was put
-    /// there before.
+    /// there before. What keeps the work as it is, `kept`, is let go of as soon as it is taken: the other side may take its time.
     ///
     /// # Errors
     /// [`TeamError::Conflict`] when there is no such repository, nothing to be put there, or something else on that branch; the store's
     /// error when the card's work is not to be taken now.
-    pub async fn publish(&self, member: &Member, id: FeatureId) -> Result<Published, TeamError> {
+    pub async fn publish(&self, member: &Member, id: FeatureId, kept: impl Send) -> Result<Published, TeamError> {
         let (feature, run) = self.card_and_run(id).await?;
         feature.card.after(Move::Merge).map_err(StoreError::from)?;
         let (project, repo) = self.ready_project(feature.card.project_id).await?;
@@ -48,6 +48,7 @@ impl Team {
         let commit = repo.made_up(&run.id.to_string(), onto, &message, &again, &author).await?;
         // The audit knows of it before the other side does.
         self.store.note_published(id, &run.branch, commit.as_str()).await?;
+        drop(kept);
         let _turn = self.far.of(member.id).await;
         match repo.push_commit(&there.source, there.login.as_ref(), &commit, &run.branch).await {
             Err(GitError::Moved { name }) => {
@@ -109,10 +110,16 @@ impl Team {
         to: &Oid,
     ) -> Result<(Vec<FeatureId>, bool), TeamError> {
         let status = vec![FeatureStatus::WaitingApproval, FeatureStatus::Verified];
-        let query = FeatureQuery { status, limit: CARDS, ..FeatureQuery::default() };
-        let cards = self.store.features(project.id, &query).await?.items;
+        let mut query = FeatureQuery { status, limit: CARDS, ..FeatureQuery::default() };
+        let mut page = self.store.features(project.id, &query).await?;
+        let mut cards = page.items;
         if cards.is_empty() {
             return Ok((Vec::new(), true));
+        }
+        while page.next.is_some() {
+            query.after = page.next;
+            page = self.store.features(project.id, &query).await?;
+            cards.append(&mut page.items);
         }
         let apart = repo.apart(to, from).await?.ahead.try_into().unwrap_or(LOOKED_THROUGH);
         let log = repo.log(&project.default_branch, 0, apart.min(LOOKED_THROUGH)).await?;

@@ -71,6 +71,7 @@ export const s = {
       `The work goes to a branch of ${url} as one commit; what comes to it later, when you do this again, as one more.`,
     comesBack: "When it is merged there and the default branch comes back, the card is completed.",
     push: "Push the branch",
+    goesOn: "This may take a while, and goes on when you close this window.",
     done: "The work is there, on the branch",
     open: "Open the pull request",
   },

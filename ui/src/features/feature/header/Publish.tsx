@@ -1,10 +1,12 @@
-import { useMutation } from "@tanstack/react-query";
+import { useIsMutating, useMutation } from "@tanstack/react-query";
 import { ExternalLink } from "lucide-react";
+import { useEffect, useRef } from "react";
 import { asApiError } from "@/api/error";
 import type { Feature, ProjectRemote } from "@/api/types";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
+import { toast } from "@/components/ui/toast";
 import { publish } from "@/features/projects/remote";
 import { t } from "@/strings";
 import { s as all } from "../strings";
@@ -21,21 +23,45 @@ export default function Publish({
   remote: ProjectRemote;
   onClose: () => void;
 }) {
-  const put = useMutation({ mutationFn: () => publish(feature.id) });
+  const shown = useRef(false);
+  useEffect(() => {
+    shown.current = true;
+    return () => {
+      shown.current = false;
+    };
+  }, []);
+  const mutationKey = ["feature", "publish", feature.id];
+  // Also what was begun before the window was closed and opened again.
+  const busy = useIsMutating({ mutationKey }) > 0;
+  const name = `#${feature.number} ${feature.title}`;
+  const put = useMutation({
+    mutationKey,
+    mutationFn: () => publish(feature.id),
+    // Told whatever is shown by then: the other side may take its time.
+    onSuccess: ({ branch, pullRequest }) => {
+      if (shown.current) return;
+      const open = {
+        label: s.open,
+        onClick: () => void window.open(pullRequest ?? "", "_blank", "noopener"),
+      };
+      toast.done(name, `${s.done} ${branch}`, pullRequest === null ? undefined : open);
+    },
+    onError: (cause) => {
+      if (!shown.current) toast.error(name, asApiError(cause));
+    },
+  });
   const done = put.data;
   return (
     <Dialog
       open
-      // What is under way cannot be called back, and tells here what came of it.
-      onOpenChange={(open) => !open && !put.isPending && onClose()}
+      onOpenChange={(open) => !open && onClose()}
       title={s.title}
       footer={
         done === undefined ? (
           <>
-            <Button disabled={put.isPending} onClick={onClose}>
-              {t.common.cancel}
-            </Button>
-            <Button variant="primary" busy={put.isPending} onClick={() => put.mutate()}>
+            {/* What is under way cannot be called back. */}
+            <Button onClick={onClose}>{busy ? t.common.close : t.common.cancel}</Button>
+            <Button variant="primary" busy={busy} onClick={() => put.mutate()}>
               {s.push}
             </Button>
           </>
@@ -58,7 +84,7 @@ export default function Publish({
         {done === undefined ? (
           <>
             <p className="[overflow-wrap:anywhere]">{s.text(remote.url)}</p>
-            <p className="text-muted">{s.comesBack}</p>
+            <p className="text-muted">{busy ? s.goesOn : s.comesBack}</p>
           </>
         ) : (
           <p className="[overflow-wrap:anywhere]">
