@@ -240,6 +240,9 @@ impl Store {
         if done > 0 {
             self.record(&mut tx, &Happening::NotificationUpdated { member_id: member, notification: None }).await?;
             self.commit(tx).await?;
+        } else {
+            // It holds the counter of the events: everybody who writes would wait until this has a connection to read by.
+            drop(tx);
         }
         self.unread(member).await
     }

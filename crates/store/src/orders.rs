@@ -316,29 +316,35 @@ impl Store {
         let used_up = night.used_up;
         let mut night = self.night_in(&mut tx).await?;
         night.used_up = used_up;
+        let chosen = choose(&night)
+            .map(|((project, member), feature, run)| (project, member, feature, run, ready.get(&feature)));
+        if let Some((_, member, _, Some(_), Some(Ready::GoesOn)) | (_, member, _, None, Some(Ready::Begins(_)))) =
+            chosen
+        {
+            // Before any run.
+            self.runner(&mut tx, member).await?;
+        }
         let resting = night.to_rest(self.now());
         for (run, until) in &resting {
             on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = NULL, parked_for = NULL, out_since = NULL WHERE id = $1 AND status = 'queued'")
                 .bind(run).bind(until).execute(c).await.rows())?;
             self.begin_span(&mut tx, *run, SpanKind::Window).await?;
         }
-        let chosen = match choose(&night).map(|(whose, feature, run)| (whose, feature, run, ready.get(&feature))) {
+        let chosen = match chosen {
             None => Chosen::Nothing,
-            Some(((_, member), feature, Some(run), Some(Ready::GoesOn))) => {
-                self.runner(&mut tx, member).await?;
+            Some((_, _, feature, Some(run), Some(Ready::GoesOn))) => {
                 if !self.go_on(&mut tx, feature, run).await? {
                     return Ok(Chosen::Nothing);
                 }
                 self.tell_both(tx, feature, run).await?;
                 return Ok(Chosen::Started(feature));
             }
-            Some(((_, member), feature, None, Some(Ready::Begins(new)))) => {
-                self.runner(&mut tx, member).await?;
+            Some((_, member, feature, None, Some(Ready::Begins(new)))) => {
                 let run = self.start_in(&mut tx, feature, member, (**new).clone(), true).await?;
                 self.tell_both(tx, feature, run).await?;
                 return Ok(Chosen::Started(feature));
             }
-            Some(((project, member), feature, run, _)) => {
+            Some((project, member, feature, run, _)) => {
                 Chosen::Unknown { project, member, feature, stopped: run.is_some() }
             }
         };

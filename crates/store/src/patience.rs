@@ -5,7 +5,9 @@
 //! waited for only so long, and a connection that gave none is not used again.
 
 use std::io;
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -27,17 +29,46 @@ fn silence(waited: Duration) -> Error {
     Error::Io(io::Error::new(io::ErrorKind::TimedOut, format!("PostgreSQL did not answer within {seconds} s")))
 }
 
+/// When somebody last stopped waiting for PostgreSQL before it had answered. Of the process: what cuts one line off cuts others off, too.
+static GIVEN_UP: Mutex<Option<Instant>> = Mutex::new(None);
+/// For how long after that a connection may be silent because of the same.
+const DOUBT: Duration = Duration::from_secs(60);
+
+/// Whether connections may have gone silent.
+fn in_doubt() -> bool {
+    GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at.elapsed() < DOUBT)
+}
+
+/// Who waits for an answer; notes it where that is given up: because it takes too long, or because nobody wants it any more.
+struct Waiting {
+    has_it: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if !self.has_it {
+            *GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+    }
+}
+
 /// The same, unless it takes too long.
 pub(crate) async fn answered<T>(what: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    timeout(ANSWER, what).await.unwrap_or_else(|_| Err(silence(ANSWER)))
+    // Ends after what waits, so that a connection that is given back with it is known to be in doubt.
+    let answer = pin!(timeout(ANSWER, what));
+    let mut waiting = Waiting { has_it: false };
+    let answer = answer.await;
+    waiting.has_it = answer.is_ok();
+    answer.unwrap_or_else(|_| Err(silence(ANSWER)))
 }
 
 async fn sign_of_life(connection: &mut PgConnection) -> Result<(), Error> {
     timeout(SIGN, connection.ping()).await.unwrap_or_else(|_| Err(silence(SIGN)))
 }
 
-/// Has a pool put away connections that are silent: such as lay idle for longer than `fresh`, before they are used, and any that is given
-/// back. The pool tries the latter once more by itself, and would wait for as long as the kernel does.
+/// Has a pool put away connections that are silent: such as lay idle for longer than `fresh`, before they are used, and such as are given
+/// back when somebody has stopped waiting lately. The pool tries any that is given back by itself, too, and would wait for as long as the
+/// kernel does; to do it twice each time would be a round trip more for every statement.
 pub(crate) fn watched(options: PgPoolOptions, fresh: Duration) -> PgPoolOptions {
     options
         .test_before_acquire(false)
@@ -49,7 +80,14 @@ pub(crate) fn watched(options: PgPoolOptions, fresh: Duration) -> PgPoolOptions 
                 Ok(true)
             })
         })
-        .after_release(|connection, _| Box::pin(async move { sign_of_life(connection).await.map(|()| true) }))
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                if in_doubt() {
+                    sign_of_life(connection).await?;
+                }
+                Ok(true)
+            })
+        })
 }
 
 /// What runs statements on PostgreSQL, and waits for their answers only so long.

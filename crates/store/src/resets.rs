@@ -78,13 +78,18 @@ impl Store {
     /// When the database fails.
     pub async fn use_reset(&self, code_hash: &[u8], password_hash: &str) -> Result<Option<Member>, StoreError> {
         let mut tx = self.begin().await?;
-        let sql =
-            format!("UPDATE password_resets SET used_at = $1 WHERE {OPEN} AND code_hash = $2 RETURNING member_id");
-        let row: Option<(MemberId,)> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(self.now())
-            .bind(code_hash).fetch_optional(c).await)?;
+        // The member before the link, as with whoever makes another or takes it back.
+        let row: Option<(MemberId,)> = on!(tx, c => sqlx::query_as(
+            "SELECT member_id FROM password_resets WHERE code_hash = $1").bind(code_hash).fetch_optional(c).await)?;
         let Some((id,)) = row else { return Ok(None) };
         let member = self.locked_member(&mut tx, id).await?.filter(|member| member.disabled_at.is_none());
         let Some(member) = member else { return Ok(None) };
+        let sql = format!("UPDATE password_resets SET used_at = $1 WHERE {OPEN} AND code_hash = $2");
+        let used = on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(self.now()).bind(code_hash).execute(c).await
+            .rows())?;
+        if used != 1 {
+            return Ok(None);
+        }
         self.write_password(&mut tx, id, password_hash, None).await?;
         tx.note(Note::new(AuditAction::ResetPassword).on(AuditObject::Member, id));
         self.commit(tx).await?;

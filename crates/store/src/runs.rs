@@ -87,6 +87,8 @@ impl Store {
         auto: bool,
     ) -> Result<RunId, StoreError> {
         let now = self.now();
+        // The former run first, which is closed below.
+        self.lock_run_of(tx, id).await?;
         let feature = self.locked_feature(tx, id).await?;
         self.held_project(tx, feature.card.project_id).await?;
         self.move_feature(tx, &feature, Move::Start).await?;
@@ -345,6 +347,7 @@ impl Store {
     /// [`StoreError::Illegal`], [`StoreError::NotFound`].
     pub async fn shelve_feature(&self, id: FeatureId) -> Result<Feature, StoreError> {
         let mut tx = self.begin().await?;
+        self.lock_run_of(&mut tx, id).await?;
         let feature = self.locked_feature(&mut tx, id).await?;
         self.move_feature(&mut tx, &feature, Move::Shelve).await?;
         self.close_runs(&mut tx, id).await?;
@@ -444,6 +447,12 @@ impl Store {
         self.runner(tx, speaker).await?;
         let locked = if owner_first { locked } else { self.locked_member(tx, owner).await? };
         Ok(locked.as_ref().is_some_and(may_run))
+    }
+
+    /// The run, whoever works on it, locked until the transaction ends.
+    pub(crate) async fn locked_run(&self, tx: &mut Tx, id: RunId) -> Result<Option<Run>, StoreError> {
+        let sql = format!("UPDATE runs SET attempt = attempt WHERE id = $1 RETURNING {COLUMNS}");
+        Ok(on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?)
     }
 
     pub(crate) async fn run_in(&self, tx: &mut Tx, id: RunId) -> Result<Option<Run>, StoreError> {

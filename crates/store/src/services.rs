@@ -390,9 +390,7 @@ impl Store {
     /// When the database fails.
     pub async fn note_of_files(&self, id: RunId, said: &str) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let sql = format!("UPDATE runs SET attempt = attempt WHERE id = $1 RETURNING {}", crate::runs::COLUMNS);
-        let run: Option<Run> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
-        let Some(run) = run else { return Ok(()) };
+        let Some(run) = self.locked_run(&mut tx, id).await? else { return Ok(()) };
         self.record_run(&mut tx, &run, RunEvent::Note { text: crate::clean(said) }).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }

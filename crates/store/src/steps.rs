@@ -109,6 +109,10 @@ impl Store {
     pub async fn end_step(&self, lease: &Lease, number: i64, commit: &str, end: StepEnd) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let run = self.held(&mut tx, lease).await?;
+        if matches!(end, StepEnd::Asked { .. }) {
+            // Before the counter of the events, as whoever changes the card does.
+            self.locked_feature(&mut tx, run.feature_id).await?;
+        }
         let (status, said) = match &end {
             StepEnd::Passed(said) => (StepStatus::Passed, Some(said)),
             StepEnd::Asked { what, .. } => (StepStatus::Asked, Some(what)),

@@ -19,6 +19,15 @@ const FILES_AT_ONCE: i64 = 10;
 /// The latest events stay, however old they are: whoever lost a connection is told of them. More than any server replays.
 pub const KEPT_EVENTS: i64 = 20_000;
 
+/// Of runs: that of a step of a system, which ended, as its execution did, before the first bind.
+macro_rules! done_step {
+    () => {
+        "(closed_at IS NULL AND ended_at < $1 AND status IN ('waiting', 'stopped', 'failed')
+            AND feature_id IN (SELECT f.id FROM features f JOIN executions e ON e.id = f.execution_id
+              WHERE f.kind = 'task' AND e.ended_at < $1))"
+    };
+}
+
 /// A run, and what of its card says whether its worktree is needed.
 #[derive(Debug, Clone)]
 pub struct RunPlace {
@@ -190,11 +199,27 @@ impl Store {
     /// When the database fails.
     pub async fn count_runs_to_forget(&self, before: DateTime) -> Result<i64, StoreError> {
         let (count,): (i64,) = read!(self, c => sqlx::query_as(
-            "SELECT count(*) FROM runs WHERE closed_at < $1 AND forgotten_at IS NULL").bind(before).fetch_one(c).await)?;
+            concat!("SELECT count(*) FROM runs WHERE closed_at < $1 AND forgotten_at IS NULL OR ", done_step!()))
+            .bind(before).fetch_one(c).await)?;
         Ok(count)
     }
 
-    /// Some runs that were closed before this moment and still have their history, those first that were closed first.
+    /// Closes the runs of the steps of systems whose executions ended before this moment, as of when they ended: nothing goes on with
+    /// them, and what is kept of closed runs for a while is kept of these for as long. Returns how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn close_steps_of_executions(&self, before: DateTime) -> Result<u64, StoreError> {
+        let mut tx = self.begin_light().await?;
+        let closed = on!(tx, c => sqlx::query(
+            concat!("UPDATE runs SET failed = (status = $2), status = $3, closed_at = ended_at, merge_later = FALSE WHERE ", done_step!()))
+            .bind(before).bind(RunStatus::Failed).bind(RunStatus::Closed).execute(c).await.rows())?;
+        self.commit(tx).await?;
+        Ok(closed)
+    }
+
+    /// Some runs that were closed before this moment and still have their history, those first that were closed first. A step's is closed
+    /// by [`Store::close_steps_of_executions`].
     ///
     /// # Errors
     /// When the database fails.

@@ -127,11 +127,11 @@ impl Store {
     /// [`StoreError::TooMany`]; [`StoreError::KeyMoved`].
     pub async fn create_webhook(&self, new: NewWebhook) -> Result<Webhook, StoreError> {
         let mut tx = self.begin().await?;
-        // One at a time of its maker, and of the team's, so that there are not too many.
-        self.locked_member(&mut tx, new.created_by).await?.ok_or(StoreError::NotFound { what: "member" })?;
+        // One at a time of the team's, and of its maker, so that there are not too many. In this order, as with whoever starts a card.
         if new.member.is_none() {
             self.one_at_a_time(&mut tx).await?;
         }
+        self.locked_member(&mut tx, new.created_by).await?.ok_or(StoreError::NotFound { what: "member" })?;
         let (count,): (i64,) = on!(tx, c => sqlx::query_as(
             "SELECT count(*) FROM webhooks WHERE member_id IS NOT DISTINCT FROM $1").bind(new.member).fetch_one(c).await)?;
         if count >= MOST {

@@ -32,6 +32,7 @@ impl Broom {
         }
         let mut runs = 0;
         if let Some(before) = before(rules.run_days, now) {
+            self.store.close_steps_of_executions(before).await?;
             loop {
                 let some = self.store.runs_to_forget(before, AT_ONCE).await?;
                 if some.is_empty() {

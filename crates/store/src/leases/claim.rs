@@ -92,6 +92,8 @@ impl Store {
             .map(|(run, member, kind, priority, since)| Candidate { run, member, kind, priority, since })
             .collect();
         let Some(chosen) = schedule::next(&waiting, &working, limits) else { return Ok(Some(None)) };
+        // Before its stretches: a node whose lease has ended only just may be about to end them itself.
+        self.locked_run(&mut tx, chosen.run).await?;
         // What a dead node held, it worked at until its lease ended, and nobody since.
         on!(tx, c => sqlx::query(
             "UPDATE run_spans SET ends_at = (SELECT CASE WHEN lease_until < $3 THEN lease_until ELSE $3 END FROM runs WHERE id = $1)

@@ -33,16 +33,17 @@ impl Store {
         {
             tx.tell(Tell::of_card(kind, &feature.card, &run, text));
         }
+        // Before any event is written: the order comes before the counter of those, as with whoever stops or switches it.
+        let order = match ending.what {
+            Move::Propose => None,
+            _ => self.count_for_order(&mut tx, &run, ending.problem.clone().map_or(Ok(()), Err)).await?,
+        };
         if ending.what == Move::Finish
             && let Some(problem) = &ending.problem
         {
             self.stop_steps(&mut tx, &run, &problem.message).await?;
         }
         self.let_go(&mut tx, lease).await?;
-        let ended = match &ending.problem {
-            Some(problem) => Err(problem.clone()),
-            None => Ok(()),
-        };
         let problem = ending.problem.map(|problem| Problem {
             code: problem.code,
             message: crate::clean(&problem.message),
@@ -64,7 +65,6 @@ impl Store {
             on!(tx, c => sqlx::query("UPDATE features SET stage = $2 WHERE id = $1").bind(run.feature_id)
                 .bind(Stage::PlanApproval).execute(c).await.rows())?;
         } else {
-            let order = self.count_for_order(&mut tx, &run, ended).await?;
             self.record_run(&mut tx, &run, RunEvent::Ended { status: ending.status, problem }).await?;
             self.tell_orders(&mut tx, order.as_slice()).await?;
         }

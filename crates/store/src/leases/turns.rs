@@ -103,7 +103,7 @@ impl Store {
     /// [`StoreError::NotFound`].
     pub async fn save_late_call(&self, lease: &Lease, ledger: &LedgerRow) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let run = self.run_in(&mut tx, lease.run).await?.ok_or(StoreError::NotFound { what: "run" })?;
+        let run = self.locked_run(&mut tx, lease.run).await?.ok_or(StoreError::NotFound { what: "run" })?;
         self.bill(&mut tx, lease, &run, ledger).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
@@ -154,6 +154,10 @@ impl Store {
         // It must not be lost with a database that crashes while this node goes on: the turns after it would have a gap.
         let mut tx = self.begin().await?;
         let run = self.held(&mut tx, lease).await?;
+        if proposal.is_some() {
+            // Its tasks are counted on the card when events are written already, and the card comes before those.
+            self.locked_feature(&mut tx, run.feature_id).await?;
+        }
         let row: Option<(String,)> = on!(tx, c => sqlx::query_as("SELECT turn FROM turns WHERE run_id = $1 AND number = $2")
             .bind(run.id).bind(number).fetch_optional(c).await)?;
         let (row,) = row.ok_or(StoreError::NotFound { what: "turn" })?;

@@ -13,7 +13,7 @@ use guildhall_types::limits::Limits;
 use guildhall_types::member::Member;
 use guildhall_types::project::Project;
 use guildhall_types::run::{Run, RunStatus};
-use guildhall_types::{FeatureId, NodeId};
+use guildhall_types::{Clock, FeatureId, NodeId};
 
 use crate::agents::new_agent;
 use crate::harness::{Fresh, card, new_run, on_both};
@@ -353,6 +353,30 @@ on_both! {
         fresh.store.follow_up(other, anna.id, "once more").await.unwrap();
         let task = fresh.store.task(other).await.unwrap().unwrap();
         assert!(!task.has_ended() && task.result.is_none(), "it is at work again");
+    }
+
+    async fn the_runs_of_a_systems_steps_are_closed_long_after_its_execution_ended(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        let execution = execution_of(&fresh, &anna, &project).await.unwrap().id;
+        let step = NewAside { execution_id: Some(execution), ..aside(&project, FeatureKind::Task, "Look") };
+        let step = fresh.store.start_aside(step, new_run()).await.unwrap().1.id;
+        answer(&fresh, "Found it.").await;
+        let ended = fresh.clock.now();
+        let own = fresh.store.start_aside(aside(&project, FeatureKind::Task, "of no system"), new_run()).await.unwrap().1.id;
+        answer(&fresh, "Found that.").await;
+        fresh.clock.advance(Duration::days(1));
+        let before = async |days| fresh.store.close_steps_of_executions(fresh.clock.now() - Duration::days(days)).await.unwrap();
+        assert_eq!(before(0).await, 0, "the execution goes on");
+        fresh.store.end_all_executions("enough").await.unwrap();
+        fresh.clock.advance(Duration::days(180));
+        assert_eq!(before(181).await, 0, "not before its time");
+        assert_eq!(fresh.store.count_runs_to_forget(ended + Duration::days(2)).await.unwrap(), 1);
+        assert_eq!(before(179).await, 1);
+        let run = fresh.store.run(step).await.unwrap().unwrap();
+        assert_eq!(run.status, RunStatus::Closed);
+        assert_eq!(fresh.store.count_runs_to_forget(ended + Duration::seconds(1)).await.unwrap(), 1, "closed since it ended");
+        // What may go on stays as it is.
+        assert_eq!(fresh.store.run(own).await.unwrap().unwrap().status, RunStatus::Waiting);
     }
 
     async fn a_chat_starts_while_cards_fill_their_places(fresh: Fresh) {
