@@ -1,6 +1,6 @@
-import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
+import { Outlet, useNavigate, useParams, useRouterState } from "@tanstack/react-router";
 import { type ComponentType, lazy, Suspense, useEffect, useState } from "react";
-import { useMay, useMe, useUnread } from "@/api/queries";
+import { useMay, useMe, useProjects, useUnread } from "@/api/queries";
 import { editor, openEditor } from "@/features/editor/store";
 import { setTimeZone } from "@/lib/format";
 import { blockHotkeys, useHotkeys } from "@/lib/hotkeys";
@@ -50,7 +50,10 @@ export default function Frame() {
   const narrow = useMedia("(width < 48rem)");
   // Before anything below is rendered that shows a moment.
   if (me !== undefined) setTimeZone(me.timeZone);
-  const projectId = useCurrentProject()?.id;
+  const current = useCurrentProject()?.id;
+  const shown = useParams({ strict: false }).projectId;
+  // Whoever is on a board writes cards for it, also before the list of projects has come.
+  const projectId = useProjects().data === undefined ? shown : current;
   // Over an open card lies what it says and where one answers: the places would take the room of both.
   const cardOpen = useRouterState({
     select: ({ location: { pathname, search } }) =>

@@ -124,6 +124,21 @@ test("signing in in another tab is as good", async () => {
   expect(left).toEqual([]);
 });
 
+test("whatever closes what asks for it, it is asked until it is answered", async () => {
+  await show("You review.");
+  const answer = write("one");
+  const field = await screen.findByLabelText("E-mail");
+  const dialog = field.closest("dialog") as HTMLDialogElement;
+  const key = new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true });
+  act(() => void field.dispatchEvent(key));
+  expect(key.defaultPrevented).toBe(true);
+  act(() => dialog.close());
+  await waitFor(() => expect(dialog.open).toBe(true));
+  await signIn("ada@example.com", "right");
+  expect((await answer).ok).toBe(true);
+  expect(left).toEqual([]);
+});
+
 test("another member begins anew, and nothing is sent as theirs", async () => {
   kept.draft("f1").set("Ada's words");
   act(() => openEditor({ mode: "create", projectId: "p1" }));

@@ -51,7 +51,7 @@ export function SignInAgain() {
 }
 
 function Cover({ answer }: { answer: (me: Me | null) => void }) {
-  const dialog = useModal();
+  const dialog = useModal({ stays: true });
   const email = useMe().data?.email ?? "";
   useEffect(() => {
     // Somebody may have signed in in another tab meanwhile, such as at a provider.

@@ -108,11 +108,14 @@ const staleChats = (client: QueryClient, projectId: string) =>
 const staleSaid = (client: QueryClient, projectId: string) =>
   void client.invalidateQueries({ queryKey: keys.said(projectId) });
 
-/** Whether a list of chats holds it. */
+type Listed = { id: string }[];
+
+/** Whether a list of chats holds it: in pages, or the palette's, which is one. */
 const isListedChat = (client: QueryClient, { id, projectId }: FeatureCard) =>
   client
-    .getQueriesData<InfiniteData<{ items: { id: string }[] }>>({ queryKey: keys.chats(projectId) })
-    .some(([, list]) => list?.pages.some(({ items }) => items.some((chat) => chat.id === id)));
+    .getQueriesData<InfiniteData<{ items: Listed }> | Listed>({ queryKey: keys.chats(projectId) })
+    .flatMap(([, list = []]) => ("pages" in list ? list.pages.flatMap(({ items }) => items) : list))
+    .some((chat) => chat.id === id);
 
 /** What waits, and why, is another now. */
 function staleQueue(client: QueryClient, projectId: string) {
@@ -179,6 +182,10 @@ export function putProject(client: QueryClient, project: Project) {
 }
 
 export function putRun(client: QueryClient, run: Run) {
+  const before = client.getQueryData<Run>(keys.run(run.id));
+  // Its work is another, whoever changed it: an agent, or somebody at a terminal.
+  if (before !== undefined && (before.headCommit !== run.headCommit || before.baseCommit !== run.baseCommit))
+    void client.invalidateQueries({ queryKey: keys.diff(run.featureId) });
   client.setQueryData<Run>(keys.run(run.id), run);
   client.setQueryData<Run[]>(keys.runs(run.featureId), (list) => {
     if (list === undefined) return list;

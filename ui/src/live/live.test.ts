@@ -112,6 +112,13 @@ describe("cards from the socket", () => {
     expect(isOld(list)).toBe(false);
     applyEvents(client, [{ type: "feature.deleted", seq: 4, at, featureId: "talk", projectId: "p1" }]);
     expect(isOld(list)).toBe(true);
+    // The palette's is no list of pages.
+    const found = [...keys.chats("p1"), "palette"];
+    client.setQueryData(found, [{ id: "talk" }]);
+    putFeature(client, feature({ id: "new" }));
+    expect(isOld(found)).toBe(false);
+    putFeature(client, feature({ id: "talk" }));
+    expect(isOld(found)).toBe(true);
   });
 
   it("knows its files for old when somebody puts one on it, and not with every other change", () => {
@@ -229,6 +236,19 @@ describe("what happens in a run", () => {
     applyEvents(client, [runEvent(2, { ...saved, usage, snapshot: null })]);
     expect(client.getQueryState(keys.diff("f1"))?.isInvalidated).toBe(false);
     applyEvents(client, [runEvent(3, { ...saved, usage, snapshot: "abc" })]);
+    expect(client.getQueryState(keys.diff("f1"))?.isInvalidated).toBe(true);
+  });
+
+  it("marks the diff as old when somebody changed the files at a terminal", () => {
+    const put = (headCommit: string) =>
+      applyEvents(client, [
+        { type: "run.updated", seq: 2, at, run: run({ id: "r1", featureId: "f1", headCommit }) },
+      ]);
+    put("abc");
+    client.setQueryData(keys.diff("f1"), {});
+    put("abc");
+    expect(client.getQueryState(keys.diff("f1"))?.isInvalidated).toBe(false);
+    put("def");
     expect(client.getQueryState(keys.diff("f1"))?.isInvalidated).toBe(true);
   });
 });

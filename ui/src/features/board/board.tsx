@@ -18,7 +18,7 @@ import { arrange, COLUMNS, type ColumnId } from "./columns";
 import { dragging } from "./dragging";
 import { EVERYTHING, filterCards, filterOf, isFiltered, saidWithin } from "./filter";
 import type { SaidState } from "./said";
-import { clear, select } from "./selection";
+import { clear, leaveBoard, select } from "./selection";
 import { BoardContext, createBoardStore } from "./state";
 import { BoardToolbar } from "./toolbar";
 import { focusCard, focusInGraph, loadMoves, showCard, useBoardKeys, withMoves } from "./use-board-keys";
@@ -187,6 +187,8 @@ export function Board({ projectId }: { projectId: string }) {
   // The keys and the bar of one view are of no use in another.
   // biome-ignore lint/correctness/useExhaustiveDependencies: it is the change that counts
   useEffect(() => store.set((state) => ({ ...clear(state), current: null })), [store, view]);
+  // Another view of the board is still the board.
+  useEffect(() => () => store.set(leaveBoard), [store]);
 
   const selectCard = useCallback(
     (id: string, extend?: boolean) => select(store, latest.current, id, extend),

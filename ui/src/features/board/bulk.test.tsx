@@ -10,7 +10,7 @@ import { allowed, forEach } from "./bulk";
 import { BulkBar } from "./bulk-bar";
 import { arrange } from "./columns";
 import { BoardDialogs } from "./dialogs";
-import { between, select } from "./selection";
+import { between, leaveBoard, select } from "./selection";
 import { BoardContext, createBoardStore } from "./state";
 
 const cards = ["a", "b", "c", "d"].map((id, at) =>
@@ -53,9 +53,11 @@ describe("a selection", () => {
 describe("the bar", () => {
   let sent: { at: string; body: unknown }[];
   let answers: Record<string, () => Response | Promise<Response>>;
+  const open = vi.fn();
   beforeEach(() => {
     sent = [];
     answers = {};
+    open.mockClear();
     vi.stubGlobal("fetch", async (input: Request | string, init?: RequestInit) => {
       const request = input instanceof Request ? input : new Request(new URL(input, location.href), init);
       const at = `${request.method} ${new URL(request.url).pathname}`;
@@ -75,7 +77,7 @@ describe("the bar", () => {
       projectId: "p1",
       within: new Set<string>(),
       mayBuild: true,
-      open: () => {},
+      open,
       select: () => {},
     };
     render(
@@ -160,6 +162,26 @@ describe("the bar", () => {
     expect(sent.map(({ at }) => at)).toEqual(["POST /api/features/v/merge"]);
     expect(chosen(store)).toBe("w x");
     expect(store.get().refused).toEqual([]);
+  });
+
+  it("leads to a card whose merge meets a conflict, but nobody who has left", async () => {
+    const user = userEvent.setup();
+    const store = show([]);
+    for (const left of [false, true]) {
+      let answer: (response: Response) => void = () => {};
+      answers["POST /api/features/z/merge"] = () =>
+        new Promise<Response>((resolve) => {
+          answer = resolve;
+        });
+      act(() => store.set((state) => ({ ...state, merging: done })));
+      await user.click(await screen.findByRole("button", { name: "Merge" }));
+      await waitFor(() => expect(sent.length).toBe(left ? 2 : 1));
+      if (left) act(() => store.set(leaveBoard));
+      const conflict = { code: "merge-conflict", detail: "A file was changed on both sides." };
+      await act(async () => answer(Response.json(conflict, { status: 409 })));
+      await waitFor(() => expect(open.mock.calls).toEqual([["z"]]));
+    }
+    expect((await screen.findAllByText(/changed on both sides/)).length).toBeGreaterThan(0);
   });
 
   it("tells by toast what was refused of cards that are not selected any more", async () => {

@@ -32,8 +32,9 @@ export function BoardDialogs({ defaultBranch }: { defaultBranch: string }) {
             await act(client, merging.id, "merge");
             toast.done(`#${merging.number} is on ${defaultBranch}`);
           } catch (error) {
-            // A conflict is dealt with in the card.
-            if (error instanceof ApiError && error.code === "merge-conflict") open(merging.id);
+            // A conflict is dealt with in the card. Whoever has gone on to something else stays there.
+            const waits = store.get().merging === merging;
+            if (waits && error instanceof ApiError && error.code === "merge-conflict") open(merging.id);
           }
         }}
       >

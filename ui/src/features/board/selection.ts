@@ -44,3 +44,11 @@ export const clear = (state: BoardState): BoardState => ({
   anchor: null,
   refused: [],
 });
+
+/** Nobody looks any more: what is refused from now on is told elsewhere, and of several merges those that have not begun do not begin. */
+export const leaveBoard = (state: BoardState): BoardState => ({
+  ...clear(state),
+  merging: null,
+  merges: [],
+  deleting: [],
+});
