@@ -104,7 +104,7 @@ mkdir -p "$GUILDHALL_E2E_SOURCES"
 # A second server, which sends mail, and a mail server that writes down what it is sent.
 node crates/server/tests/smtp/server.mjs >"$dir/mails" &
 pids+=($!)
-for _ in $(seq 1 200); do [ -s "$dir/mails" ] && break; sleep 0.05; done
+for _ in $(seq 1 600); do [ -s "$dir/mails" ] && break; sleep 0.05; done
 smtp_port=$(sed -n '1s/[^0-9]//gp' "$dir/mails")
 env -u ANTHROPIC_API_KEY -u DATABASE_URL -u REDIS_URL -u GUILDHALL_PUBLIC_URL -u GUILDHALL_CONFIG \
   GUILDHALL_DATA_DIR="$dir/mailing" GUILDHALL_SMTP_URL="smtp://127.0.0.1:$smtp_port" \
@@ -116,7 +116,8 @@ GUILDHALL_E2E_MAILS="$dir/mails"
 export GUILDHALL_E2E_MAIL_URL GUILDHALL_E2E_MAILS
 
 cd ui
-npx --no-install playwright test "$@" 2>&1 | tee "$dir/tests" || {
+# What is read out of its words, here and by the other half of this, has no colours in it.
+FORCE_COLOR=0 npx --no-install playwright test "$@" 2>&1 | tee "$dir/tests" || {
   status=$?
   tail -n 40 "$dir/server" >&2
   # What failed, once more: whoever is shown the end alone reads why, and not what the server did last.

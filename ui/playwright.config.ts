@@ -22,12 +22,15 @@ export default defineConfig({
   forbidOnly: Boolean(process.env.CI),
   // Two halves and their servers share two processors. What passes the second time is told as flaky.
   retries: 1,
-  timeout: 90_000,
-  expect: { timeout: 10_000 },
+  // Machines are slow, and others work on them meanwhile. What passes waits no longer for that.
+  timeout: 240_000,
+  expect: { timeout: 30_000 },
   reporter: process.env.CI ? [["list"]] : [["list"], ["html", { open: "never" }]],
   use: {
     ...devices["Desktop Chrome"],
     baseURL,
+    // Far less than the test has: a click or a picture that hangs fails by its own name then, and not by the test's.
+    actionTimeout: 60_000,
     viewport: { width: 1440, height: 900 },
     trace: "retain-on-failure",
     screenshot: "only-on-failure",

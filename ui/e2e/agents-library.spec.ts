@@ -1,7 +1,6 @@
-import { expect, expectAccessible, makeProject, test } from "./support";
+import { expect, expectAccessible, listed, makeProject, test } from "./support";
 
 test("an agent is defined, tried, shared and put on a card", async ({ page, baseURL }) => {
-  test.setTimeout(240_000);
   const project = await makeProject(page, baseURL, "sample");
   const name = `Scout ${Date.now()}`;
   await page.goto("/agents-library");
@@ -50,6 +49,7 @@ test("an agent is defined, tried, shared and put on a card", async ({ page, base
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.goto(`/p/${project.id}`);
   await expect(page.getByRole("region", { name: "Suggested cards" })).toBeVisible();
+  await listed(page, project.name);
   await page.keyboard.press("c");
   const card = page.getByRole("dialog", { name: "New card" });
   await card.getByLabel("Title").fill("Find the bug");

@@ -28,7 +28,7 @@ test("an admin has a backup made and sees that it was restored to look at it", a
   const latest = page.getByRole("list", { name: "The latest" }).getByRole("listitem").first();
   // The first of all is looked at so. Where there is one already, the next holds what is new, and is looked at otherwise.
   const sound = page.getByRole("list", { name: "The latest" }).getByText("Restored to look at it, and sound");
-  await expect(sound.first()).toBeVisible({ timeout: 30_000 });
+  await expect(sound.first()).toBeVisible({ timeout: 60_000 });
   await expect(page.getByRole("region", { name: "There is a backup" })).toBeVisible();
   await shots(page, "backups");
 

@@ -1,9 +1,24 @@
-import { asPage, cards, column, expect, expectAccessible, join, makeProject, test } from "./support";
+import {
+  asPage,
+  cards,
+  column,
+  expect,
+  expectAccessible,
+  join,
+  listed,
+  makeProject,
+  resting,
+  test,
+} from "./support";
+
+/** What the agent of a card waits for is longer than any test takes. */
+const silent = 'Wait.\n\n```sim\n{"silence_ms": 600000, "say": "Done."}\n```';
 
 test("eight cards in a row without the mouse", async ({ page, baseURL }) => {
   const project = await makeProject(page, baseURL);
   await page.goto(`/p/${project.id}`);
   await expect(page.getByRole("heading", { name: "This board is empty" })).toBeVisible();
+  await listed(page, project.name);
   const editor = page.getByRole("dialog", { name: "New card" });
   for (let n = 1; n <= 8; n += 1) {
     await page.keyboard.press("c");
@@ -113,7 +128,7 @@ test("the backlog is put in order by mouse and by keyboard", async ({ page, base
 
 test("a card is started by dragging, stopped by keyboard, and shelved", async ({ page, baseURL }) => {
   const project = await makeProject(page, baseURL, "sample");
-  await project.write("Count the open items");
+  await project.write("Count the open items", { description: silent, model: "simulated" });
   await page.goto(`/p/${project.id}`);
   await expect(cards(page, "Backlog").first()).toHaveAttribute("draggable", "true");
   await cards(page, "Backlog").first().dragTo(column(page, "In progress"));
@@ -281,13 +296,13 @@ test("a card stays in sight when its panel takes the room, and Enter leads into 
   const toolbar = page.locator("main header").first();
   const height = async () => (await toolbar.boundingBox())?.height;
   await expect(page.getByRole("button", { name: /^Auto mode/ })).toBeVisible();
-  const before = await height();
+  const before = (await resting(toolbar)).height;
   expect(before).toBeLessThan(60);
   await page.getByRole("link", { name: "Two" }).focus();
   await page.keyboard.press("Enter");
   const panel = page.getByRole("complementary", { name: "Feature" });
   await expect(panel).toBeFocused();
-  expect(await height()).toBe(before);
+  await expect.poll(height).toBe(before);
   await expect(cards(page, "Backlog").nth(1)).toBeInViewport({ ratio: 1 });
   // The card comes after what stands before it in the panel.
   await page.keyboard.press("Escape");

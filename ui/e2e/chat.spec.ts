@@ -7,7 +7,6 @@ test("a member talks with an agent, lets it change files, and takes that to the 
   page,
   baseURL,
 }) => {
-  test.setTimeout(240_000);
   const project = await makeProject(page, baseURL, "sample");
   await page.goto(`/chat?p=${project.id}`);
   const field = page.getByRole("textbox", { name: "Your message" });
@@ -53,7 +52,10 @@ test("a member talks with an agent, lets it change files, and takes that to the 
   await shots(page, "chat-files");
   await field.fill(script({ say: "I see a dot." }));
   await field.press("Enter");
-  await expect(talk.getByText("I see a dot.").last()).toBeVisible({ timeout: 60_000 });
+  // Not the script above it, which says that it is to be said; and only who has done can be made a card of.
+  const toCard = page.getByRole("button", { name: "Turn into a card" });
+  await expect(talk.getByText("I see a dot.", { exact: true }).last()).toBeVisible({ timeout: 60_000 });
+  await expect(toCard).toBeVisible({ timeout: 60_000 });
   await expect(queued).toHaveCount(0);
   const came = talk.getByRole("list", { name: "Files that came with it" });
   await expect(came.getByRole("link", { name: "notes.md" })).toBeVisible();
@@ -67,7 +69,8 @@ test("a member talks with an agent, lets it change files, and takes that to the 
     script({ tools: [["write", { path: "hello.txt", content: "hello\n" }]] }, { say: "It is written." }),
   );
   await field.press("Enter");
-  await expect(talk.getByText("It is written.").last()).toBeVisible({ timeout: 60_000 });
+  await expect(talk.getByText("It is written.", { exact: true }).last()).toBeVisible({ timeout: 60_000 });
+  await expect(toCard).toBeVisible({ timeout: 60_000 });
   await talk.getByRole("tab", { name: /Changes/ }).click();
   await expect(talk.getByText("hello.txt").first()).toBeVisible();
   await expectAccessible(page);
@@ -88,7 +91,7 @@ test("a member talks with an agent, lets it change files, and takes that to the 
   await expect(list.getByRole("link", { name: /A greeting/ })).toBeVisible();
 
   // It becomes a card, with all of it.
-  await page.getByRole("button", { name: "Turn into a card" }).click();
+  await toCard.click();
   const dialog = page.getByRole("dialog", { name: "Turn into a card" });
   await expectAccessible(page);
   await dialog.getByRole("button", { name: "Turn into a card" }).click();

@@ -34,6 +34,8 @@ test("a member finds the line to clone a project, makes a token for it, and clon
   await dialog.getByLabel("What it is for").fill("My laptop");
   await dialog.getByRole("button", { name: "Make token" }).click();
   const made = page.getByRole("dialog", { name: "Your new token" });
+  // Only what is expected, or done, answers who one is where that is asked first.
+  await expect(made).toBeVisible();
   const token = await made.getByRole("textbox", { name: "Token" }).inputValue();
   await made.getByRole("button", { name: "Done" }).click();
   await expect(made).toHaveCount(0);

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { APIRequestContext, Browser, Page } from "@playwright/test";
-import { asPage, expect, expectAccessible, MEMBER, test } from "./support";
+import { asPage, expect, expectAccessible, MEMBER, overhang, test } from "./support";
 
 test.use({ storageState: { cookies: [], origins: [] } });
 
@@ -103,13 +103,15 @@ test("a program is connected, sees what it was allowed, and is disconnected", as
   baseURL,
 }) => {
   const { context, program } = await fresh(browser, baseURL);
-  const editor = program("A Fine Editor");
+  // By a name of its own: a try before this one may have left its connection.
+  const name = `A Fine Editor ${Date.now()}`;
+  const editor = program(name);
   await editor.listen();
   // Whoever is not signed in comes back to the question.
   await page.goto(await editor.address());
   await expect(page).toHaveURL(/\/login\?next=/);
   await signIn(page);
-  await expect(page.getByRole("heading", { name: "Connect “A Fine Editor”?" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: `Connect “${name}”?` })).toBeVisible();
   await expect(page.getByText(`You are ${MEMBER.name}`)).toBeVisible();
   await expect(page.getByText("127.0.0.1:")).toBeVisible();
   await page.getByRole("checkbox", { name: /^Run/ }).uncheck();
@@ -128,10 +130,10 @@ test("a program is connected, sees what it was allowed, and is disconnected", as
   await expect(section.getByLabel("Claude Code", { exact: true })).toHaveValue(
     `claude mcp add --transport http guildhall ${baseURL}/mcp`,
   );
-  await expect(section.getByText("A Fine Editor")).toBeVisible();
-  await section.getByRole("button", { name: "Disconnect A Fine Editor" }).click();
+  await expect(section.getByText(name)).toBeVisible();
+  await section.getByRole("button", { name: `Disconnect ${name}` }).click();
   await page.getByRole("button", { name: "Disconnect", exact: true }).click();
-  await expect(section.getByText("A Fine Editor")).toBeHidden();
+  await expect(section.getByText(name)).toBeHidden();
   expect(await editor.tools(token)).toBe(401);
 
   // A no is an answer, too.
@@ -195,8 +197,7 @@ for (const colorScheme of ["light", "dark"] as const) {
               : page.locator("#connect");
           await there.scrollIntoViewIfNeeded();
           await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-          const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-          expect(wide, `${place} at ${width}`).toBeLessThanOrEqual(0);
+          await expect.poll(() => overhang(page), `${place} at ${width}`).toBeLessThanOrEqual(0);
           await expectAccessible(page);
         }
       }

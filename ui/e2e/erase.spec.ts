@@ -18,6 +18,8 @@ test("an admin erases a former text and an item for good, and narrows the list t
   await expect(page.getByRole("heading", { name: `Edit: ${title}` })).toBeVisible();
   await page.getByLabel("Text", { exact: true }).fill("Ask the treasurer.");
   await page.getByRole("button", { name: "Save" }).click();
+  // Until then the text is in the field and in its preview.
+  await expect(page.getByRole("heading", { name: title, level: 1, exact: true })).toBeVisible();
   await expect(page.getByText("Ask the treasurer.")).toBeVisible();
 
   // A former text: who made the version stays, what it said does not.

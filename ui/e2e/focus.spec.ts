@@ -58,16 +58,40 @@ test("a card is written from wherever one is", async ({ page, baseURL }) => {
     await page.keyboard.press("Escape");
     await expect(editor).toHaveCount(0);
   }
-  // What is called by no name becomes one.
+  // What is called by no name becomes one: by none that a try before this one may have left.
+  const title = Array.from({ length: 3 }, () => Math.random().toString(36).slice(2, 9)).join(" ");
   await page.keyboard.press("ControlOrMeta+k");
-  await page.keyboard.type("Zebra crossing for guests");
-  await expect(page.getByRole("option")).toHaveText([/Write the card “Zebra crossing for guests”/]);
+  await page.keyboard.type(title);
+  await expect(page.getByRole("option")).toHaveText([new RegExp(`Write the card “${title}”`)]);
   await expectAccessible(page);
   await page.keyboard.press("Enter");
-  await expect(editor.getByLabel("Title")).toHaveValue("Zebra crossing for guests");
+  await expect(editor.getByLabel("Title")).toHaveValue(title);
   await editor.getByRole("button", { name: "Create", exact: false }).last().click();
+  // Whoever leaves earlier breaks off what is being sent.
+  await expect(editor).toHaveCount(0);
   await page.goto(`/p/${project.id}`);
   await expect(cards(page, "Backlog")).toHaveCount(2);
+});
+
+test("a card is written on a board before the list of projects is there", async ({ page, baseURL }) => {
+  const project = await makeProject(page, baseURL);
+  let go = () => {};
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  await page.route(/\/api\/projects(\?|$)/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(`/p/${project.id}`);
+  await expect(page.getByRole("heading", { name: "This board is empty" })).toBeVisible();
+  await page.keyboard.press("c");
+  const editor = page.getByRole("dialog", { name: "New card" });
+  await editor.getByLabel("Title").fill("Early");
+  await expect(page.getByRole("link", { name: project.name, includeHidden: true })).toHaveCount(0);
+  go();
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await expect(cards(page, "Backlog")).toContainText(["Early"]);
 });
 
 test("the palette shows places before what there is of every project", async ({ page, baseURL }) => {

@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { asPage, expect, expectAccessible, makeProject, test } from "./support";
+import { asPage, expect, expectAccessible, makeProject, overhang, test } from "./support";
 
 /** Where the simulated provider is; it speaks every dialect. */
 const SIM = process.env.GUILDHALL_SIMULATED_PROVIDER_URL ?? "http://127.0.0.1:4301";
@@ -15,9 +15,19 @@ async function remove(page: Page, section: string, provider: string) {
   await expect(page.getByRole("alertdialog")).toHaveCount(0);
 }
 
+/** Takes away what a try before this one may have left. */
+async function without(page: Page, section: string, provider: string) {
+  const card = key(page, section, provider);
+  await expect(card.getByRole("button", { name: /^(Add|Replace)/ })).toBeVisible();
+  if ((await card.getByRole("button", { name: /^Delete/ }).count()) === 0) return;
+  await remove(page, section, provider);
+  await expect(card.getByRole("button", { name: /^Add/ })).toBeVisible();
+}
+
 test("a key is put in place, shown masked, tested, replaced and deleted", async ({ page }) => {
   await page.goto("/settings");
   const openai = key(page, "My API keys", "OpenAI");
+  await without(page, "My API keys", "OpenAI");
   await openai.getByRole("button", { name: "Add a key for OpenAI" }).click();
   await openai.getByLabel("Key").fill("sk-not-a-real-key-1234");
   await openai.getByRole("button", { name: "The provider is at another address" }).click();
@@ -49,6 +59,7 @@ test("a key is put in place, shown masked, tested, replaced and deleted", async 
 test("a subscription's token is kept and says what it is not for", async ({ page }) => {
   await page.goto("/settings");
   const kept = key(page, "My API keys", "Claude subscription");
+  await without(page, "My API keys", "Claude subscription");
   await kept.getByRole("button", { name: /^Add/ }).click();
   await kept.getByLabel("Token").fill("sk-ant-oat-not-a-real-token-4321");
   await kept.getByRole("button", { name: "Save key" }).click();
@@ -64,6 +75,7 @@ test("a server of one's own lists its models, and a card is built with one of th
 }) => {
   await page.goto("/settings");
   const server = key(page, "My API keys", "OpenAI-compatible server");
+  await without(page, "My API keys", "OpenAI-compatible server");
   await server.getByRole("button", { name: /^Add/ }).click();
   await server.getByLabel("Base URL").fill(`${SIM}/v1`);
   await server.getByLabel("Key").fill("sk-of-the-house-5678");
@@ -107,6 +119,7 @@ test("a server of one's own lists its models, and a card is built with one of th
 test("an admin gives the team a key, and every member sees that it is used", async ({ page }) => {
   await page.goto("/settings");
   const given = key(page, "Team keys", "Google");
+  await without(page, "Team keys", "Google");
   await given.getByRole("button", { name: /^Add/ }).click();
   await given.getByLabel("Key").fill("AIza-not-a-real-key-8765");
   await given.getByRole("button", { name: "The provider is at another address" }).click();
@@ -125,7 +138,7 @@ test("an admin gives the team a key, and every member sees that it is used", asy
     await page.setViewportSize({ width, height: 900 });
     await page.emulateMedia({ colorScheme: scheme });
     await expectAccessible(page);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    await expect.poll(() => overhang(page)).toBeLessThanOrEqual(0);
     await page.getByRole("region", { name: "My API keys" }).scrollIntoViewIfNeeded();
     await page.screenshot({ path: `test-results/keys-${width}-${scheme}.png` });
   }

@@ -147,6 +147,8 @@ test("what the page exports it imports, as an archive and out of a folder", asyn
   await expect(related.getByText("Deleted")).toBeVisible();
   await related.getByRole("button", { name: `Remove Hinges ${stamp}` }).click();
   await page.getByRole("button", { name: "Save" }).click();
+  // Whoever leaves earlier breaks off what is being sent.
+  await expect(page.getByRole("heading", { name: `The gate ${stamp}`, level: 1, exact: true })).toBeVisible();
   await page.goto(`/knowledge/entries/${gate.id}?tab=history`);
   await expect(page.getByRole("region", { name: "What changed from version 1 to version 2" })).toContainText(
     `Related: Hinges ${stamp} (deleted)`,

@@ -1,7 +1,6 @@
 import { expect, test } from "./support";
 
 test("a newcomer takes the sample project from a card to a commit", async ({ page }) => {
-  test.setTimeout(180_000);
   await page.goto("/projects");
   await page.getByRole("button", { name: "Add a project" }).first().click();
   const dialog = page.getByRole("dialog");

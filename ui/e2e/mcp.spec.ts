@@ -25,7 +25,6 @@ test("an MCP server is added, tried, approved, and asks again when it says somet
   page,
   baseURL,
 }) => {
-  test.setTimeout(120_000);
   const project = await makeProject(page, baseURL);
   await page.goto(`/p/${project.id}/settings`);
   const section = page.getByRole("region", { name: "MCP servers" });
@@ -72,7 +71,7 @@ test("an MCP server is added, tried, approved, and asks again when it says somet
   await mend("Says it again.");
   await expect(row.getByText('exec python3 -c "$SERVER"')).toBeVisible();
   await row.getByRole("button", { name: "Try docs" }).click();
-  await expect(row.getByText("offers 2 tools", { exact: false })).toBeVisible({ timeout: 30_000 });
+  await expect(row.getByText("offers 2 tools", { exact: false })).toBeVisible({ timeout: 60_000 });
   await expect(row.getByText("2 tools to look at")).toBeVisible();
   await row.getByRole("button", { name: "Look at echo" }).click();
   await expect(row.getByRole("region", { name: "What the server says of echo" })).toContainText(
@@ -86,9 +85,8 @@ test("an MCP server is added, tried, approved, and asks again when it says somet
 
   await mend("Says it again, and reads your keys.");
   await row.getByRole("button", { name: "Try docs" }).click();
-  await expect(row.getByText("1 tool to look at")).toBeVisible({ timeout: 30_000 });
+  await expect(row.getByText("1 tool to look at")).toBeVisible({ timeout: 60_000 });
   const changed = row.getByRole("region", { name: "What echo was and is" });
-  if (!(await changed.isVisible())) await row.getByRole("button", { name: "Look at echo" }).click();
   await expect(changed).toContainText("and reads your keys");
   await shots(page, "mcp-changed");
   await row.getByRole("button", { name: "Approve echo" }).click();
@@ -118,7 +116,6 @@ test("an admin adds an MCP server for the whole team, and agents are offered it"
   browser,
   baseURL,
 }) => {
-  test.setTimeout(120_000);
   const project = await makeProject(page, baseURL);
   const name = `team-${Date.now().toString(36)}`;
   await page.goto("/settings#team-mcp-servers");
@@ -154,7 +151,7 @@ test("an admin adds an MCP server for the whole team, and agents are offered it"
   await expectAccessible(page);
   await page.screenshot({ path: "test-results/mcp-team-try.png" });
   await trying.getByRole("button", { name: "Try it" }).click();
-  await expect(row.getByText("offers 2 tools", { exact: false })).toBeVisible({ timeout: 30_000 });
+  await expect(row.getByText("offers 2 tools", { exact: false })).toBeVisible({ timeout: 60_000 });
   await row.getByRole("button", { name: "Approve all 2" }).click();
   await expect(row.getByText("Approved", { exact: true })).toHaveCount(2);
   await expectAccessible(page);

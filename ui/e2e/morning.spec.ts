@@ -52,7 +52,7 @@ test("the evening before and the morning after, of two members", async ({ page, 
   await bens.goto("/");
   const report = bens.getByRole("region", { name: "Morning report" });
   await page.getByRole("button", { name: "Stop #2" }).click();
-  await expect(report).toBeVisible({ timeout: 40_000 });
+  await expect(report).toBeVisible({ timeout: 60_000 });
   await expect(report).toContainText("cards built");
   await expect(report.getByRole("listitem").filter({ hasText: "Check the door" })).toContainText(
     "Changed nothing",

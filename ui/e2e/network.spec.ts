@@ -1,4 +1,4 @@
-import { cards, expect, expectAccessible, makeProject, test } from "./support";
+import { cards, expect, expectAccessible, makeProject, overhang, test } from "./support";
 
 const script = (...lines: object[]) =>
   `\`\`\`sim\n${lines.map((line) => JSON.stringify(line)).join("\n")}\n\`\`\``;
@@ -17,7 +17,7 @@ test("a refused host is told on the card, allowed there, and stands on the proje
   const headers = { origin: new URL(baseURL ?? "").origin };
   await page.request.post(`/api/features/${card.id}/start`, { headers });
   await page.goto(`/p/${project.id}`);
-  await expect(cards(page, "Waiting for approval")).toHaveCount(1, { timeout: 30_000 });
+  await expect(cards(page, "Waiting for approval")).toHaveCount(1, { timeout: 60_000 });
 
   await page.goto(`/f/${card.id}?tab=live`);
   const notice = page.getByRole("region", { name: "Refused hosts" });
@@ -46,8 +46,7 @@ test("a refused host is told on the card, allowed there, and stands on the proje
   await page.emulateMedia({ colorScheme: "dark" });
   await page.setViewportSize({ width: 390, height: 844 });
   await expectAccessible(page);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(wide).toBeLessThanOrEqual(0);
+  await expect.poll(() => overhang(page)).toBeLessThanOrEqual(0);
   await settings.getByText("evil.example:8443").scrollIntoViewIfNeeded();
   await page.screenshot({ path: "test-results/network-settings-narrow.png" });
   await page.emulateMedia({ colorScheme: null });

@@ -69,6 +69,16 @@ test("a webhook is made, its secret shown once, tried, and its log says what cam
   await page.goto("/settings");
   const section = page.getByRole("region", { name: "Notifications and webhooks" });
   await expect(section.getByText("This server sends no mail.")).toBeVisible();
+  // A try before this one may have left its own.
+  const none = section.getByText("No webhook yet.");
+  const left = section.getByRole("button", { name: "Delete" });
+  await expect(none.or(left.first())).toBeVisible();
+  for (let n = await left.count(); n > 0; n -= 1) {
+    await left.first().click();
+    await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
+    await expect(page.getByRole("alertdialog")).toHaveCount(0);
+    await expect(left).toHaveCount(n - 1);
+  }
   await section.getByRole("button", { name: "Add a webhook" }).click();
   const dialog = page.getByRole("dialog", { name: "Add a webhook" });
   await dialog.getByLabel("Name").fill("My chat");
@@ -101,9 +111,9 @@ test("a webhook is made, its secret shown once, tried, and its log says what cam
   await page.setViewportSize({ width: 390, height: 844 });
   await expectAccessible(page);
   await section.screenshot({ path: "test-results/webhooks-narrow.png" });
-  await section.getByRole("button", { name: "Delete" }).click();
+  await left.click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
-  await expect(section.getByText("No webhook yet.")).toBeVisible();
+  await expect(none).toBeVisible();
   receiver.closeAllConnections();
   receiver.close();
 });

@@ -13,14 +13,14 @@ test("what could not be fetched while the server was away comes by itself", asyn
   await page.context().setOffline(true);
   await page.getByRole("link", { name: other.name }).first().click();
   const failed = page.getByRole("main").getByRole("alert");
-  await expect(failed).toBeVisible({ timeout: 15_000 });
+  await expect(failed).toBeVisible({ timeout: 60_000 });
   // A board that is there is shown.
   await page.getByRole("link", { name: project.name }).first().click();
   await expect(cards(page, "Backlog")).toHaveCount(1);
   await page.getByRole("link", { name: other.name }).first().click();
-  await expect(failed).toBeVisible({ timeout: 15_000 });
+  await expect(failed).toBeVisible({ timeout: 60_000 });
 
   await page.context().setOffline(false);
-  await expect(page.getByRole("region", { name: "Backlog" })).toBeVisible({ timeout: 15_000 });
+  await expect(page.getByRole("region", { name: "Backlog" })).toBeVisible({ timeout: 60_000 });
   await expect(failed).toHaveCount(0);
 });

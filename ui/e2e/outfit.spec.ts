@@ -37,7 +37,7 @@ test("a project gives its commands what they need, and shows no secret", async (
   await command.fill('echo "at $TEST_DATABASE_URL"; exit 7');
   await page.getByRole("button", { name: "Try the checks" }).click();
   const checks = page.locator("#checks");
-  await expect(checks.getByText("Not all passed")).toBeVisible({ timeout: 30_000 });
+  await expect(checks.getByText("Not all passed")).toBeVisible({ timeout: 60_000 });
   await expect(checks.getByText("at [secret TEST_DATABASE_URL]")).toBeVisible();
   await page.getByRole("button", { name: "Save changes" }).click();
   await expect(page.getByText("Settings saved")).toBeVisible();
@@ -55,7 +55,7 @@ test("a project gives its commands what they need, and shows no secret", async (
   await page.request.post(`/api/features/${card.id}/start`, { headers });
   await page.goto(`/f/${card.id}?tab=checks`);
   await expect(page.getByText("so the agent did not begin", { exact: false })).toBeVisible({
-    timeout: 30_000,
+    timeout: 60_000,
   });
   await expect(page.getByRole("heading", { name: "Set-up of the worktree" })).toBeVisible();
   await expect(page.getByText("at [secret TEST_DATABASE_URL]")).toBeVisible();
@@ -68,7 +68,7 @@ test("a project gives its commands what they need, and shows no secret", async (
   await expect(page.getByText("Settings saved")).toBeVisible();
   await page.request.post(`/api/features/${card.id}/retry`, { headers });
   await page.goto(`/p/${project.id}`);
-  await expect(cards(page, "Waiting for approval")).toHaveCount(1, { timeout: 30_000 });
+  await expect(cards(page, "Waiting for approval")).toHaveCount(1, { timeout: 60_000 });
   await page.goto(`/f/${card.id}?tab=live`);
   const live = page.getByLabel("What happens in this run");
   await expect(live.getByText("Set up", { exact: true })).toBeVisible();

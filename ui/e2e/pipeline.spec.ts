@@ -32,7 +32,7 @@ test("a pipeline is written by keyboard, and finished work passes it", async ({ 
     headers: { origin: new URL(baseURL ?? "").origin },
   });
   await page.goto(`/p/${project.id}`);
-  await expect(cards(page, "Waiting for approval")).toHaveCount(1, { timeout: 30_000 });
+  await expect(cards(page, "Waiting for approval")).toHaveCount(1, { timeout: 60_000 });
   await page.goto(`/f/${card.id}?tab=live`);
   const live = page.getByLabel("What happens in this run");
   await expect(live.getByText("Review: asked for changes")).toBeVisible();
@@ -54,7 +54,7 @@ test("a card shows the step that it is in, and what a step that does not pass sa
   const project = await makeProject(page, baseURL);
   const instructions = [
     script(
-      { tools: [["bash", { command: "sleep 3" }]] },
+      { tools: [["bash", { command: "sleep 10" }]] },
       { tools: [["request_changes", { changes: "No." }]] },
     ),
   ];
@@ -68,10 +68,10 @@ test("a card shows the step that it is in, and what a step that does not pass sa
   await page.goto(`/p/${project.id}`);
   await page.request.post(`/api/features/${card.id}/start`, { headers });
   await expect(cards(page, "In progress").filter({ hasText: "Security pass" })).toBeVisible({
-    timeout: 30_000,
+    timeout: 60_000,
   });
   await page.screenshot({ path: "test-results/pipeline-board.png" });
-  await expect(cards(page, "Waiting for approval")).toHaveCount(1, { timeout: 30_000 });
+  await expect(cards(page, "Waiting for approval")).toHaveCount(1, { timeout: 60_000 });
   await page.goto(`/f/${card.id}`);
   await expect(
     page.getByText("The pipeline step “Security pass” did not pass.", { exact: false }).first(),
@@ -92,7 +92,7 @@ test("tasks are ticked off in phases, in a plan that nobody has to approve", asy
   const description = script(
     { tools: [["propose_plan", { text: "# What comes", tasks }]] },
     { tools: [["update_tasks", { tasks: [{ number: 1, status: "completed" }] }]] },
-    { silence_ms: 4000, ...tick(2) },
+    { silence_ms: 12_000, ...tick(2) },
     { say: "Done." },
   );
   const card = await project.write("Plan me", { description, model: "simulated", planningMode: "full" });
@@ -103,14 +103,14 @@ test("tasks are ticked off in phases, in a plan that nobody has to approve", asy
     cards(page, "In progress")
       .filter({ hasText: "1/3" })
       .or(cards(page, "In progress").filter({ hasText: "1 of 3" })),
-  ).toBeVisible({ timeout: 30_000 });
+  ).toBeVisible({ timeout: 60_000 });
   await page.goto(`/f/${card.id}?tab=plan`);
   await expect(page.getByText("Needs no approval")).toBeVisible();
   await expect(page.getByRole("heading", { name: "What comes" })).toBeVisible();
   await expect(page.getByText("1. Groundwork")).toBeVisible();
   await expect(page.getByText("2. The work")).toHaveCount(1);
   await expect(page.getByRole("listitem").filter({ hasText: "Build it" })).toContainText("done:", {
-    timeout: 30_000,
+    timeout: 60_000,
   });
   await shots(page, "plan-phases");
 });
@@ -120,13 +120,13 @@ test("checks are tried before anything depends on them", async ({ page, baseURL 
   await page.goto(`/p/${project.id}/settings`);
   await expect(page.getByRole("button", { name: "Try the checks" })).toBeDisabled();
   await page.getByRole("button", { name: "Add a check" }).click();
-  await page.getByLabel("Check 1", { exact: true }).fill("ls README.md && sleep 1");
+  await page.getByLabel("Check 1", { exact: true }).fill("ls README.md && sleep 5");
   await page.getByRole("button", { name: "Add a check" }).click();
   await page.getByLabel("Check 2", { exact: true }).fill("echo 'no such test' && exit 1");
   await page.getByLabel("Minutes that each may take").fill("5");
   await page.getByRole("button", { name: "Try the checks" }).click();
   await expect(page.getByText("They run", { exact: true })).toBeVisible();
-  await expect(page.getByText("Not all passed")).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText("Not all passed")).toBeVisible({ timeout: 60_000 });
   await expect(page.getByText("no such test", { exact: true })).toBeVisible();
   await shots(page, "checks-tried");
   await page.getByRole("button", { name: "Save changes" }).click();
@@ -149,7 +149,7 @@ test("rate limits are shown while they are used", async ({ page, baseURL }) => {
     .click();
   await expect(page).toHaveURL(/\/operation\/limits$/);
   const lane = page.getByRole("region", { name: /Simulated/ }).first();
-  await expect(lane).toBeVisible({ timeout: 30_000 });
+  await expect(lane).toBeVisible({ timeout: 60_000 });
   await expect(lane.getByRole("table", { name: undefined }).last()).toContainText("Ada Lovelace");
   await expect(lane.getByText("In the last hour")).toBeVisible();
   await shots(page, "rate-limits");

@@ -1,4 +1,4 @@
-import { cards, column, expect, expectAccessible, makeProject, test } from "./support";
+import { cards, column, expect, expectAccessible, listed, makeProject, overhang, test } from "./support";
 
 const FIRST = "Say in the README that items stay in order.";
 
@@ -10,6 +10,7 @@ test("a plan is sent back, made anew, changed and approved, and the work follows
   const project = await makeProject(page, baseURL, "sample");
   await page.goto(`/p/${project.id}`);
   await expect(page.getByRole("region", { name: "Suggested cards" })).toBeVisible();
+  await listed(page, project.name);
 
   // A card is written whose plan a person approves: only where there is a plan.
   await page.keyboard.press("c");
@@ -87,7 +88,6 @@ for (const [width, colorScheme] of [
     test.use({ viewport: { width, height: 900 }, colorScheme, contextOptions: { reducedMotion: "reduce" } });
 
     test("a plan that waits fits and is accessible", async ({ page, baseURL }) => {
-      test.setTimeout(120_000);
       const project = await makeProject(page, baseURL, "sample");
       const card = await project.write("Count the open items", { requirePlanApproval: true });
       expect(card.planningMode).toBe("spec");
@@ -101,12 +101,12 @@ for (const [width, colorScheme] of [
       await expect(page.getByText("Until you decide, the agent changes no file.")).toBeVisible();
       await page.screenshot({ path: `test-results/plan-${width}-${colorScheme}.png` });
       await expectAccessible(page);
-      const wide = () => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      expect(await wide()).toBeLessThanOrEqual(0);
+      const wide = () => overhang(page);
+      await expect.poll(wide).toBeLessThanOrEqual(0);
       await page.getByRole("button", { name: "Change" }).click();
       await page.screenshot({ path: `test-results/plan-change-${width}-${colorScheme}.png` });
       await expectAccessible(page);
-      expect(await wide()).toBeLessThanOrEqual(0);
+      await expect.poll(wide).toBeLessThanOrEqual(0);
       await page.keyboard.press("Escape");
       await page.getByRole("button", { name: "Reject" }).click();
       await expect(page.getByLabel("What should be different?")).toBeFocused();

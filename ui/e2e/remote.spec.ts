@@ -26,6 +26,8 @@ test("work goes to the team's other repository, is merged there, and its card is
   await dialog.getByLabel("What it is for").fill("The other one");
   await dialog.getByRole("button", { name: "Make token" }).click();
   const made = page.getByRole("dialog", { name: "Your new token" });
+  // Only what is expected, or done, answers who one is where that is asked first.
+  await expect(made).toBeVisible();
   const token = await made.getByRole("textbox", { name: "Token" }).inputValue();
   await made.getByRole("button", { name: "Done" }).click();
   const plain = `${new URL(baseURL ?? "").origin}/git/${there.id}.git`;
@@ -63,7 +65,7 @@ test("work goes to the team's other repository, is merged there, and its card is
   });
   await http.post(`/api/features/${card.id}/start`);
   await page.goto(`/f/${card.id}`);
-  await expect(page.getByRole("button", { name: "Merge" })).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole("button", { name: "Merge" })).toBeVisible({ timeout: 60_000 });
   await page.getByRole("button", { name: "More actions" }).click();
   await page.getByRole("menuitem", { name: "Open a pull request…" }).click();
   const publish = page.getByRole("dialog", { name: "Open a pull request" });

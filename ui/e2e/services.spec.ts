@@ -21,6 +21,8 @@ test("a service is started, its pages are looked at, and a terminal changes the 
   const lines = [
     { tools: [["write", { path: "serve.pl", content: SERVER }]] },
     { tools: [["service_start", { name: "watch", command: "echo watching; sleep 600" }]] },
+    // What it prints has a while to come.
+    { tools: [["bash", { command: "sleep 2" }]] },
     { say: "Done." },
   ];
   const description = `\`\`\`sim\n${lines.map((line) => JSON.stringify(line)).join("\n")}\n\`\`\``;
@@ -28,7 +30,7 @@ test("a service is started, its pages are looked at, and a terminal changes the 
   await asPage(page.request, baseURL).post(`/api/features/${card.id}/start`);
   await expect
     .poll(async () => (await (await page.request.get(`/api/features/${card.id}`)).json()).status, {
-      timeout: 30_000,
+      timeout: 60_000,
     })
     .toBe("waiting_approval");
 

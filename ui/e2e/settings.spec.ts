@@ -5,6 +5,11 @@ test("the theme is chosen, stays without a flash, and comes along to another dev
   browser,
   baseURL,
 }) => {
+  // As it is before anybody has changed it: a try before this one may have.
+  const { preferences } = await (await page.request.get("/api/auth/me")).json();
+  const headers = { origin: new URL(baseURL ?? "").origin };
+  const data = { preferences: { ...preferences, theme: "system" } };
+  expect((await page.request.patch("/api/auth/me", { data, headers })).ok()).toBe(true);
   await page.goto("/settings");
   const saved = () => page.waitForResponse((answer) => answer.request().method() === "PATCH" && answer.ok());
   const dark = saved();
@@ -32,7 +37,11 @@ test("the theme is chosen, stays without a flash, and comes along to another dev
   expect(await page.evaluate(() => document.documentElement.scrollTop)).toBe(0);
 });
 
-test("an admin sets limits, and what cannot be is told where it stands", async ({ page }) => {
+test("an admin sets limits, and what cannot be is told where it stands", async ({ page, baseURL }) => {
+  // As it is before anybody has changed it: a try before this one may have.
+  const headers = { origin: new URL(baseURL ?? "").origin };
+  const data = { team: { maxMemoryMbPerMember: 8_000 }, run: { maxCostMicros: 20_000_000 } };
+  expect((await page.request.patch("/api/settings/limits", { data, headers })).ok()).toBe(true);
   await page.goto("/settings");
   const form = page.locator("#limits");
   const memory = form.getByRole("textbox", { name: "Memory of one member, in MB" });

@@ -98,7 +98,7 @@ test("several cards are started, and taken back to the backlog", async ({ page, 
   await page.goto(`/p/${project.id}`);
   const bar = page.getByRole("toolbar");
   const both = async (column: string) => {
-    await expect(cards(page, column)).toHaveCount(2, { timeout: 30_000 });
+    await expect(cards(page, column)).toHaveCount(2, { timeout: 60_000 });
     await cards(page, column).nth(0).getByRole("checkbox").check({ force: true });
     await cards(page, column)
       .nth(1)

@@ -26,7 +26,7 @@ test("what a card said before is compared and taken back, and a suggestion for i
     await page.getByRole("menuitem", { name: "Add acceptance criteria" }).click();
     await expect(editor.getByRole("region", { name: "From what you wrote to the suggestion" })).toContainText(
       "Acceptance criteria",
-      { timeout: 30_000 },
+      { timeout: 60_000 },
     );
   };
   await ask();

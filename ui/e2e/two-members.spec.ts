@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { asOwner, expect, expectAccessible, join, makeProject, test } from "./support";
+import { asOwner, expect, expectAccessible, join, listed, makeProject, test } from "./support";
 
 // Two members in two browsers at once. Sessions end here, so the shared one is left alone.
 test.use({ storageState: { cookies: [], origins: [] } });
@@ -173,6 +173,7 @@ test("on a shared browser nobody goes on with what another wrote", async ({ page
   await page.goto(`/login?next=${encodeURIComponent(`/p/${project.id}`)}`);
   await signIn(ben);
   await expect(page.getByRole("region", { name: "Backlog" })).toBeVisible();
+  await listed(page, project.name);
   await page.keyboard.press("c");
   await title.fill("Ben's own thought");
   await page.keyboard.press("Escape");
@@ -187,6 +188,7 @@ test("on a shared browser nobody goes on with what another wrote", async ({ page
   await signIn(grace);
   await go(project.name);
   await expect(page.getByRole("region", { name: "Backlog" })).toBeVisible();
+  await listed(page, project.name);
   await page.keyboard.press("c");
   await expect(title).toHaveValue("");
   await page.keyboard.press("Escape");

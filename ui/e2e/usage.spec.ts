@@ -3,9 +3,16 @@ import { asPage, expect, expectAccessible, makeProject, test } from "./support";
 const DONE = 'Do it.\n\n```sim\n{"say": "One two three."}\n```';
 
 test("prices, what calls cost, and a budget that asks for more", async ({ page, baseURL }) => {
-  test.setTimeout(180_000);
   const http = asPage(page.request, baseURL);
   const origin = { origin: new URL(baseURL ?? "").origin };
+
+  const clear = async () => {
+    const rows = (await (await page.request.get("/api/settings/prices")).json()).items;
+    for (const row of rows) await page.request.delete(`/api/settings/prices/${row.id}`, { headers: origin });
+    await page.request.put("/api/settings/budgets", { data: { monthMicros: null }, headers: origin });
+  };
+  // A try before this one may have left its own.
+  await clear();
 
   // An admin says what a model costs.
   await page.goto("/settings#prices");
@@ -87,7 +94,5 @@ test("prices, what calls cost, and a budget that asks for more", async ({ page, 
   await page.screenshot({ path: "test-results/prices-390-dark.png", fullPage: true });
 
   // Other tests find the simulated model free and nobody bounded.
-  const rows = (await (await page.request.get("/api/settings/prices")).json()).items;
-  for (const row of rows) await page.request.delete(`/api/settings/prices/${row.id}`, { headers: origin });
-  await page.request.put("/api/settings/budgets", { data: { monthMicros: null }, headers: origin });
+  await clear();
 });

@@ -1,4 +1,4 @@
-import { expect, expectAccessible, makeProject, test } from "./support";
+import { expect, expectAccessible, listed, makeProject, overhang, test } from "./support";
 
 for (const colorScheme of ["light", "dark"] as const) {
   test.describe(`in ${colorScheme}`, () => {
@@ -32,6 +32,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       const project = await makeProject(page, baseURL);
       await page.goto(`/p/${project.id}`);
       await expect(page.getByRole("heading", { name: "This board is empty" })).toBeVisible();
+      await listed(page, project.name);
       await page.keyboard.press("c");
       await expect(page.getByRole("dialog", { name: "New card" })).toBeVisible();
       await expectAccessible(page);
@@ -97,11 +98,11 @@ test("a project that cannot be cloned says why, and can be tried again", async (
   await dialog.getByRole("textbox", { name: "Name" }).fill(`here ${Date.now()}`);
   await dialog.getByRole("button", { name: "Add project" }).click();
   await expect(page.getByRole("heading", { name: "The repository could not be made" })).toBeVisible({
-    timeout: 30_000,
+    timeout: 60_000,
   });
   await page.getByRole("button", { name: "Try again" }).click();
   await expect(page.getByRole("heading", { name: "The repository could not be made" })).toBeVisible({
-    timeout: 30_000,
+    timeout: 60_000,
   });
 });
 
@@ -131,8 +132,7 @@ test.describe("on a narrow screen", () => {
     ]) {
       await page.goto(address);
       await page.waitForLoadState("networkidle");
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      expect(wide, address).toBeLessThanOrEqual(0);
+      await expect.poll(() => overhang(page), address).toBeLessThanOrEqual(0);
     }
     await expectAccessible(page);
   });

@@ -13,10 +13,16 @@ test("the first view needs less than 250 kB of compressed script", async ({ page
     window.setTimeout = early as typeof window.setTimeout;
   });
   for (const address of ["/", `/p/${project.id}`]) {
-    const scripts = new Map<string, number>();
-    page.on("response", async (response) => {
+    const scripts = new Map<string, Promise<number>>();
+    page.on("response", (response) => {
       if (response.request().resourceType() !== "script") return;
-      scripts.set(response.url(), gzipSync(await response.body()).length);
+      // What the browser has let go of is fetched once more.
+      const body = response
+        .body()
+        .catch(async () => (await page.request.get(response.url())).body())
+        .then((bytes) => gzipSync(bytes).length);
+      body.catch(() => {});
+      scripts.set(response.url(), body);
     });
     await page.goto(address);
     await page.waitForLoadState("networkidle");
@@ -24,7 +30,8 @@ test("the first view needs less than 250 kB of compressed script", async ({ page
       [...scripts.keys()].some((url) => url.includes("/@vite/")),
       "not the built page",
     );
-    const sum = [...scripts.values()].reduce((total, size) => total + size, 0);
+    const sum = (await Promise.all(scripts.values())).reduce((total, size) => total + size, 0);
+    expect(sum, address).toBeGreaterThan(0);
     expect(sum, address).toBeLessThan(MOST);
     page.removeAllListeners("response");
   }

@@ -65,7 +65,7 @@ async fn a_night_is_told_once_and_the_next_one_by_itself() {
     let done = json!({ "say": "Done." });
     let good = card(&hall, &project, "good", &[write("a.txt"), done.clone()]).await;
     let bad = card(&hall, &project, "bad", &[json!({ "fault": { "kind": "bad-key", "times": 9 } })]).await;
-    let slow = json!({ "silence_ms": 4000, "tools": [["write", { "path": "b.txt", "content": "b\n" }]] });
+    let slow = json!({ "silence_ms": 15_000, "tools": [["write", { "path": "b.txt", "content": "b\n" }]] });
     let long = card(&hall, &project, "long", &[write("c.txt"), slow, write("d.txt"), done]).await;
     let window = Window {
         days: Day::ALL.to_vec(),

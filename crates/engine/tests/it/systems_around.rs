@@ -33,12 +33,12 @@ async fn a_step_has_its_time_for_work_however_long_it_waits_for_a_place() {
     hall.team.store.put_settings(&[(guildhall_engine::LIMITS, value)]).await.unwrap();
     let first = run(&hall, &project, json!([hangs("slow")]), Value::Null).await;
     let busy = task(&hall, first, "slow", RunStatus::Running).await;
-    let hasty = |id: &str| with(says(id, "Done."), json!({ "timeoutMs": 5_000 }));
-    let around = json!({ "id": "all", "type": "sequential", "name": "All", "timeoutMs": 5_000, "children": [says("inner", "Done.")] });
+    let hasty = |id: &str| with(says(id, "Done."), json!({ "timeoutMs": 10_000 }));
+    let around = json!({ "id": "all", "type": "sequential", "name": "All", "timeoutMs": 10_000, "children": [says("inner", "Done.")] });
     let second = run(&hall, &project, json!([hasty("quick"), around]), Value::Null).await;
     task(&hall, second, "quick", RunStatus::Queued).await;
     // Longer than all that it may work.
-    tokio::time::sleep(Duration::from_millis(6_500)).await;
+    tokio::time::sleep(Duration::from_millis(11_500)).await;
     let waits = hall.team.execution(second).await.unwrap();
     assert_eq!((status(&waits, "quick"), state(&waits, "quick").deadline), (Some(S::Running), None));
     hall.team.cancel_task(busy).await.unwrap();

@@ -25,7 +25,7 @@ pub fn client() -> Client {
 }
 
 /// How long a hasty client waits for the next piece of an answer. It waits twice as long for the first.
-pub const HASTE: Duration = Duration::from_secs(1);
+pub const HASTE: Duration = Duration::from_secs(3);
 
 /// A client that is soon at the end of its patience.
 pub fn hasty() -> Client {

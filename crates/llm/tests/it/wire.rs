@@ -147,11 +147,13 @@ async fn a_provider_that_falls_silent_is_left() {
         .await;
         let failed = hello_in_haste(&server.url()).await.unwrap_err();
         assert_eq!((failed.kind, failed.partial.is_some()), (ErrorKind::Idle, partial));
-        assert_eq!(failed.message, format!("{} fell silent: nothing came for 1 s", server.host()));
+        assert_eq!(failed.message, format!("{} fell silent: nothing came for {} s", server.host(), HASTE.as_secs()));
     }
     let mute = Server::start(|mut stream| async move { stream.read_to_end(&mut Vec::new()).await.map(|_| ()) }).await;
     let failed = hello_in_haste(&mute.url()).await.unwrap_err();
-    assert_eq!((failed.kind, failed.message), (ErrorKind::Idle, format!("{} did not answer for 2 s", mute.host())));
+    let patience = (HASTE * 2).as_secs();
+    let silent = format!("{} did not answer for {patience} s", mute.host());
+    assert_eq!((failed.kind, failed.message), (ErrorKind::Idle, silent));
 }
 
 #[tokio::test]
@@ -185,7 +187,7 @@ async fn tls_to_a_port_that_speaks_none_fails_soon_and_is_named() {
     let began = Instant::now();
     let failed = hello(&format!("https://{address}")).await.unwrap_err();
     assert_eq!(failed.kind, ErrorKind::Unreachable);
-    assert!(failed.message.contains("cannot be reached: ") && began.elapsed() < Duration::from_secs(5), "{failed}");
+    assert!(failed.message.contains("cannot be reached: ") && began.elapsed() < Duration::from_secs(30), "{failed}");
 }
 
 #[test]
@@ -227,7 +229,7 @@ async fn a_dropped_call_ends_the_connection() {
         _ = call => panic!("it has no end"),
         _ = begun => {}
     }
-    let ended = tokio::time::timeout(Duration::from_secs(5), told).await;
+    let ended = tokio::time::timeout(Duration::from_secs(30), told).await;
     assert!(ended.is_ok(), "the connection stays");
 }
 

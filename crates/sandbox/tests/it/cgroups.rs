@@ -189,7 +189,7 @@ async fn a_fork_bomb_is_capped_and_another_member_does_not_notice() {
             let started = Instant::now();
             let out = others.sandbox.run(&calm, &command("echo here"), &mut |_| {}).await.unwrap();
             assert_eq!((out.output.as_str(), out.over), ("here\n", None));
-            assert!(started.elapsed() < patience(5), "{:?}", started.elapsed());
+            assert!(started.elapsed() < patience(20), "{:?}", started.elapsed());
         }
         most
     });

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use guildhall_sandbox::{FileError, GrepQuery, Workspace};
 
-use crate::harness::{Place, command};
+use crate::harness::{Place, command, patience};
 
 /// A short name of an error, for tables.
 fn kind<T: std::fmt::Debug>(result: Result<T, FileError>) -> &'static str {
@@ -160,7 +160,7 @@ fn hostile_paths() {
         assert_eq!(kind(files.read("device.rs", 1000)), "not a file");
         assert_eq!(kind(files.write("device.rs", b"")), "not a file");
     }
-    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < patience(30));
     // Writing through a link inside writes what it leads to; the link stays.
     assert_eq!(fs::read_to_string(tree.join("plain")).unwrap(), "written");
     assert!(tree.join("inside").is_symlink() && tree.join("folder inside").is_symlink());
@@ -270,7 +270,7 @@ async fn a_commands_pipe_named_like_a_source_file_does_not_hang_the_reader() {
     assert_eq!(files.glob("*.rs", "", 10).unwrap().paths, ["src/a.rs"]);
     let found = files.grep(&GrepQuery { pattern: "found", under: "", glob: None, limit: 10 }).unwrap();
     assert_eq!(found.matches.len(), 1);
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < patience(30));
     // What a command makes and what the tools write is the same, and belongs to the same user.
     files.write("src/tool.rs", b"by a tool\n").unwrap();
     let out =

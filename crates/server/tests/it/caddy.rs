@@ -28,10 +28,10 @@ const BROWSER: [u8; 4] = [127, 0, 0, 2];
 /// What a client writes that would like to be somebody else.
 const FORGED: &str = "203.0.113.9";
 
-/// A port that nobody listens on. Below those that the kernel gives to others in between.
-pub fn free_port() -> u16 {
+/// A port that nobody else listens on, held until this is dropped. Below those that the kernel gives to others in between.
+pub fn free_port() -> (TcpListener, u16) {
     let from = 10_000 + (uuid::Uuid::now_v7().as_u128() % 9_000) as u16;
-    (from..).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+    (from..).find_map(|port| Some((TcpListener::bind(("127.0.0.1", port)).ok()?, port))).unwrap()
 }
 
 /// Caddy in front of a server, on ports of its own, with certificates that it made itself.
@@ -45,7 +45,20 @@ struct Front {
 
 impl Front {
     async fn start() -> (TestApp, Self) {
-        let (https, plain) = (free_port(), free_port());
+        // Another test may come in between where a port is let go for Caddy to take it.
+        let taken = |said: &[String]| said.iter().any(|line| line.contains("address already in use"));
+        match Self::try_to_start().await {
+            Ok(started) => started,
+            Err(said) if taken(&said) => {
+                Self::try_to_start().await.unwrap_or_else(|said| panic!("Caddy did not start: {said:#?}"))
+            }
+            Err(said) => panic!("Caddy did not start: {said:#?}"),
+        }
+    }
+
+    /// What Caddy said, where it did not start.
+    async fn try_to_start() -> Result<(TestApp, Self), Vec<String>> {
+        let ((held, https), (held_too, plain)) = (free_port(), free_port());
         let public = format!("https://localhost:{https}");
         let previews = format!("https://*.preview.localhost:{https}");
         let (url, preview) = (public.parse().unwrap(), PreviewUrl::parse(&previews));
@@ -57,6 +70,7 @@ impl Front {
         let app = TestApp::with(Wish { change, ..Wish::default() }).await;
         let dir = tempfile::tempdir().unwrap();
         let options = format!("admin off\nlocal_certs\nskip_install_trust\ndefault_bind 127.0.0.1\nhttp_port {plain}");
+        drop((held, held_too));
         let spawned = Command::new("caddy")
             .arg("run")
             .arg("--config")
@@ -90,7 +104,9 @@ impl Front {
             false
         };
         let ready = tokio::time::timeout(PATIENCE, ready).await;
-        assert!(matches!(ready, Ok(true)), "Caddy did not start: {said:#?}");
+        if !matches!(ready, Ok(true)) {
+            return Err(said);
+        }
         // Nobody else reads what it says, and a full pipe would stop it.
         tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
         let https = SocketAddr::from(([127, 0, 0, 1], https));
@@ -103,7 +119,7 @@ impl Front {
             }
         };
         tokio::time::timeout(PATIENCE, served).await.unwrap();
-        (app, front)
+        Ok((app, front))
     }
 
     /// The file with the certificate of Caddy's own authority.

@@ -329,7 +329,7 @@ impl Persona {
         self.send(request.body(body)).await
     }
 
-    /// Opens the WebSocket, or says with which status that was refused.
+    /// Opens the WebSocket, from whose return on it tells of everything, or says with which status that was refused.
     pub async fn listen(&self, query: &str) -> Result<Socket, StatusCode> {
         let mut request = tungstenite::http::Request::builder()
             .uri(format!("{}/api/events{query}", self.base.replace("http://", "ws://")))
@@ -350,7 +350,12 @@ impl Persona {
         let address = self.base.trim_start_matches("http://").parse().unwrap();
         let stream = socket.connect(address).await.unwrap();
         match tokio_tungstenite::client_async(request.body(()).unwrap(), stream).await {
-            Ok((socket, _)) => Ok(Socket(socket)),
+            Ok((stream, _)) => {
+                let mut socket = Socket { stream, first: None };
+                // What happens before the server says hello, it does not tell of.
+                socket.first = Some(socket.next().await);
+                Ok(socket)
+            }
             Err(tungstenite::Error::Http(response)) => Err(StatusCode::from_u16(response.status().as_u16()).unwrap()),
             Err(error) => panic!("{error}"),
         }
@@ -399,13 +404,20 @@ fn tell_what_goes_wrong() {
 }
 
 /// A WebSocket of events. Every frame is checked against the description of the API.
-pub struct Socket(tokio_tungstenite::WebSocketStream<TcpStream>);
+pub struct Socket {
+    stream: tokio_tungstenite::WebSocketStream<TcpStream>,
+    /// The hello, before it is handed out.
+    first: Option<Result<Value, u16>>,
+}
 
 impl Socket {
     /// The next frame, or the code with which the server closed.
     pub async fn next(&mut self) -> Result<Value, u16> {
+        if let Some(first) = self.first.take() {
+            return first;
+        }
         loop {
-            let message = tokio::time::timeout(PATIENCE, self.0.next()).await.unwrap();
+            let message = tokio::time::timeout(PATIENCE, self.stream.next()).await.unwrap();
             match message {
                 Some(Ok(Message::Text(text))) => {
                     let frame: Value = serde_json::from_str(&text).unwrap();
@@ -446,10 +458,10 @@ impl Socket {
 
     /// Says something to the server.
     pub async fn say(&mut self, what: Value) {
-        self.0.send(Message::Text(what.to_string().into())).await.unwrap();
+        self.stream.send(Message::Text(what.to_string().into())).await.unwrap();
     }
 
     pub async fn close(mut self) {
-        self.0.send(Message::Close(None)).await.unwrap();
+        self.stream.send(Message::Close(None)).await.unwrap();
     }
 }

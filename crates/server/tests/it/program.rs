@@ -15,6 +15,7 @@ pub fn guildhall(data: &Path) -> Command {
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("GUILDHALL_DATA_DIR", data)
         .env("GUILDHALL_LISTEN", "127.0.0.1:0")
+        .env("GUILDHALL_TEST_ALERTS", "off")
         .kill_on_drop(true);
     command
 }
@@ -390,7 +391,7 @@ async fn it_ends_at_once_and_well_when_it_is_told_to_stop_while_it_starts() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
-    let ended = tokio::time::timeout(std::time::Duration::from_secs(3), server.wait()).await.unwrap().unwrap();
+    let ended = tokio::time::timeout(PATIENCE, server.wait()).await.unwrap().unwrap();
     assert_eq!(ended.code(), Some(0));
     held.close().await.unwrap();
 }

@@ -47,7 +47,7 @@ impl Hooks {
         let team = team.at("https://guild.example.com/");
         let new = NewMember { email: "anna@example.com".to_owned(), name: "Anna".to_owned(), password_hash: None };
         let anna = team.store.create_member(new, MemberRole::Admin).await.unwrap();
-        let pace = WebhookPace { within: StdDuration::from_secs(1), jitter: 0.0, ..WebhookPace::default() };
+        let pace = WebhookPace { within: StdDuration::from_secs(20), jitter: 0.0, ..WebhookPace::default() };
         Self { team, clock, anna, pace, _dir: dir }
     }
 
@@ -128,8 +128,9 @@ async fn a_chat_gets_a_line_of_text() {
 
 #[tokio::test]
 async fn whatever_a_receiver_does_it_is_told_and_holds_nobody_up() {
-    let (mut receiver, hooks) = (Receiver::start().await, Hooks::new().await);
+    let (mut receiver, mut hooks) = (Receiver::start().await, Hooks::new().await);
     let now = hooks.clock.now();
+    let (patient, hasty) = (hooks.pace.within, StdDuration::from_secs(1));
     let broken = [
         ("/fail-1", Some(500), "the receiver failed", Some("it is broken"), 5),
         ("/hang", None, "no answer came within 1 seconds", None, 5),
@@ -147,6 +148,8 @@ async fn whatever_a_receiver_does_it_is_told_and_holds_nobody_up() {
         let (webhook, secret) = hooks.webhook(&receiver.url(path)).await;
         receiver.expects(path, &secret).await;
         hooks.team.test_webhook(webhook.id, Some(hooks.anna.id)).await.unwrap();
+        // Only what never ends is waited for as long as that.
+        hooks.pace.within = if path == "/hang" { hasty } else { patient };
         let began = Instant::now();
         assert_eq!(hooks.send().await, 0, "{path}");
         assert!(began.elapsed() < StdDuration::from_secs(10), "{path} took {:?}", began.elapsed());
@@ -155,7 +158,7 @@ async fn whatever_a_receiver_does_it_is_told_and_holds_nobody_up() {
         assert_eq!((last.status, last.status_code), (DeliveryStatus::Waiting, code), "{path}: {last:?}");
         assert_eq!((last.problem.as_deref(), last.answer.as_deref()), (Some(problem), answer), "{path}");
         assert_eq!((last.next_at, last.kind.as_str()), (now + Duration::seconds(wait), "test"), "{path}");
-        assert!(last.duration_ms.is_some_and(|took| (0..5_000).contains(&took)), "{path}");
+        assert!(last.duration_ms.is_some_and(|took| (0..10_000).contains(&took)), "{path}");
         assert_eq!(hooks.again(&webhook).await.failing_since, Some(now));
         hooks.team.store.delete_webhook(webhook.id, Some(hooks.anna.id)).await.unwrap();
     }
@@ -163,6 +166,7 @@ async fn whatever_a_receiver_does_it_is_told_and_holds_nobody_up() {
     for (path, answer) in [("/huge", "x".repeat(500)), ("/slow", "a beginning".to_owned())] {
         let (webhook, _) = hooks.webhook(&receiver.url(path)).await;
         hooks.team.test_webhook(webhook.id, Some(hooks.anna.id)).await.unwrap();
+        hooks.pace.within = if path == "/slow" { hasty } else { patient };
         let began = Instant::now();
         assert_eq!(hooks.send().await, 1, "{path}");
         assert!(began.elapsed() < StdDuration::from_secs(10), "{path} took {:?}", began.elapsed());

@@ -15,13 +15,14 @@ struct Front {
 
 impl Front {
     async fn of(store: u16) -> Self {
-        let port = free_port();
+        let (held, port) = free_port();
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("Caddyfile");
         let options =
             "admin off\nlocal_certs\nskip_install_trust\ndefault_bind 127.0.0.1\nauto_https disable_redirects";
         let text = format!("{{\n{options}\n}}\nhttps://localhost:{port} {{\nreverse_proxy 127.0.0.1:{store}\n}}\n");
         std::fs::write(&file, text).unwrap();
+        drop(held);
         let spawned = Command::new("caddy")
             .args(["run", "--adapter", "caddyfile", "--config"])
             .arg(&file)

@@ -344,6 +344,7 @@ async fn a_full_disk_of_the_log_loses_lines_and_nothing_else() {
     fill_to(&disk, 92);
     let sim = Sim::start(guildhall_sim::Config::default()).await.unwrap();
     let mut command = guildhall(&dir.path().join("data"));
+    command.env_remove("GUILDHALL_TEST_ALERTS");
     command.arg("serve").env("GUILDHALL_SIMULATED_PROVIDER_URL", sim.url()).stdout(std::process::Stdio::piped());
     let path = disk.join("guildhall.log");
     let log = File::options().create(true).append(true).open(&path).unwrap();

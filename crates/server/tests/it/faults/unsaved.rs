@@ -101,7 +101,7 @@ async fn a_call_that_cannot_be_written_holds_up_no_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_whose_database_falls_silent_ends_its_tools_before_its_lease_ends() {
-    const LEASE: Duration = Duration::from_secs(6);
+    const LEASE: Duration = Duration::from_secs(12);
     let (database, silence, proxy) = silenceable().await;
     let pace = Pace { lease: LEASE, look: Duration::from_secs(1), alerts: false, ..Pace::default() };
     let change =
