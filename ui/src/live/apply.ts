@@ -182,7 +182,8 @@ export function putProject(client: QueryClient, project: Project) {
 }
 
 export function putRun(client: QueryClient, run: Run) {
-  const before = client.getQueryData<Run>(keys.run(run.id));
+  const listed = client.getQueryData<Run[]>(keys.runs(run.featureId));
+  const before = client.getQueryData<Run>(keys.run(run.id)) ?? listed?.find((entry) => entry.id === run.id);
   // Its work is another, whoever changed it: an agent, or somebody at a terminal.
   if (before !== undefined && (before.headCommit !== run.headCommit || before.baseCommit !== run.baseCommit))
     void client.invalidateQueries({ queryKey: keys.diff(run.featureId) });

@@ -244,7 +244,8 @@ describe("what happens in a run", () => {
       applyEvents(client, [
         { type: "run.updated", seq: 2, at, run: run({ id: "r1", featureId: "f1", headCommit }) },
       ]);
-    put("abc");
+    // A page may know the run from a list alone.
+    client.setQueryData(keys.runs("f1"), [run({ id: "r1", featureId: "f1", headCommit: "abc" })]);
     client.setQueryData(keys.diff("f1"), {});
     put("abc");
     expect(client.getQueryState(keys.diff("f1"))?.isInvalidated).toBe(false);
