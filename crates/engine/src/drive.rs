@@ -1,21 +1,23 @@
 //! Drives one claimed run: worktree, agent, checks, ending. Holds its lease while it does.
 
+mod aside;
+
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use guildhall_agent::{Ended, Job, JournalError, Outage, Toolbox, prompt, tools};
+use guildhall_agent::{Ended, Job, Outage, Toolbox, prompt, tools};
 use guildhall_git::{Oid, Repo};
 use guildhall_llm::{Backoff, SystemPart};
 use guildhall_sandbox::{Room, Workspace};
-use guildhall_store::{Claimed, Ending, Finished, StepEnd, StoreError};
+use guildhall_store::{Claimed, Finished, StepEnd, StoreError};
 use guildhall_team::{Provider, Team};
 use guildhall_types::agent::Briefed;
 use guildhall_types::chat::Block;
-use guildhall_types::feature::{FeatureKind, Move, Stage, WorkMode};
+use guildhall_types::feature::{FeatureKind, Stage, WorkMode};
 use guildhall_types::pipeline::StepStatus;
 use guildhall_types::plan::PlanApproval;
-use guildhall_types::run::{Awaits, Run, RunEvent, RunIntent, RunStatus, Turn};
+use guildhall_types::run::{Awaits, Run, RunEvent, RunIntent, Turn};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -171,7 +173,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
     let room = Room { frozen: card.mode == WorkMode::Read, ..engine.outfit(whose, &repo, &ground.worktree).await? };
     ground.worktree = engine.among(ground.worktree, room.share.as_ref()).await;
     if card.kind != FeatureKind::Card {
-        return aside(engine, claimed, &repo, ground, room, cancel).await;
+        return aside::drive(engine, claimed, &repo, ground, room, cancel).await;
     }
     let lease = claimed.lease;
     match engine.set_up(claimed, &ground, &room, cancel).await? {
@@ -202,47 +204,6 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
                 team.store.set_stage(&claimed.lease, Stage::Implementing).await?;
             }
         }
-    }
-}
-
-/// Lets the agent of a chat or of a task work: nothing follows but what somebody says next.
-async fn aside(
-    engine: &Engine,
-    claimed: &Claimed,
-    repo: &Repo,
-    mut ground: Ground,
-    room: Room,
-    cancel: &CancellationToken,
-) -> Result<End, Trouble> {
-    let store = &engine.0.team.store;
-    let mut claimed = claimed.clone();
-    // Once more each time that a member let the agent do something else to the files.
-    loop {
-        let room = Room { frozen: claimed.feature.card.mode == WorkMode::Read, ..room.clone() };
-        match engine.set_up(&claimed, &ground, &room, cancel).await? {
-            Verdict::Passed => {}
-            Verdict::Told => return Ok(End::Told),
-            Verdict::Failed(failing) => return Ok(End::Written(Box::new(failed(failing.problem)))),
-        }
-        let mut summary = None;
-        if claimed.run.intent == RunIntent::Work {
-            let (ended, reached) = agent(engine, &claimed, repo, ground.clone(), &room, cancel).await?;
-            ground.head = reached;
-            settle(engine, claimed.lease, repo, &ground).await;
-            if let Ended::Unsaved(JournalError::Interrupted) = ended {
-                store.forget_services(&claimed.lease, true).await?;
-                if let Some(now) = store.feature(claimed.feature.card.id).await? {
-                    claimed.feature = now;
-                }
-                continue;
-            }
-            summary = match closing(engine, ended) {
-                Ok(summary) => Some(summary),
-                Err(end) => return Ok(end),
-            };
-        }
-        let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary, problem: None, later: None };
-        return Ok(End::Written(Box::new(ending)));
     }
 }
 

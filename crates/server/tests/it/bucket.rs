@@ -22,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::backups::{Empty, key_file};
-use crate::death::fsck;
+use crate::fsck::fsck;
 use crate::harness::{PASSWORD, PATIENCE, Persona, TestApp};
 use crate::program::{guildhall, run};
 use between::{Asked, between, holding};

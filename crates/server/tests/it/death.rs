@@ -17,6 +17,7 @@ use sqlx::Connection;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::fsck::fsck;
 use crate::harness::{PASSWORD, PATIENCE};
 
 /// Kills; each at a point that the seed chooses.
@@ -471,25 +472,6 @@ pub async fn whole_database(data: &Path) {
     let (events, last): (i64, i64) =
         sqlx::query_as("SELECT count(*), max(seq) FROM events").fetch_one(&mut db).await.unwrap();
     assert_eq!(events, last, "the events have no gap");
-}
-
-pub async fn fsck(repository: &Path) {
-    let check = async || {
-        let mut git = Command::new("git");
-        git.arg("--git-dir").arg(repository).args(["fsck", "--strict"]).output().await.unwrap()
-    };
-    let mut done = check().await;
-    // A death in the middle of making a worktree leaves a folder of which git reads nothing more, until the next start clears it away.
-    for half in std::fs::read_dir(repository.join("worktrees")).into_iter().flatten().flatten() {
-        let empty = std::fs::metadata(half.path().join("commondir")).is_ok_and(|file| file.len() == 0);
-        if !done.status.success() && empty {
-            let aside = repository.join(half.file_name());
-            std::fs::rename(half.path(), &aside).unwrap();
-            done = check().await;
-            std::fs::rename(&aside, half.path()).unwrap();
-        }
-    }
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 /// No process mentions the data folder any more: agents' commands die with their server.

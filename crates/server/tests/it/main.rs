@@ -15,6 +15,7 @@ mod description;
 mod docs;
 mod executions;
 mod faults;
+mod fsck;
 mod git;
 mod guard;
 mod harness;

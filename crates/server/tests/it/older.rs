@@ -15,7 +15,7 @@ use sqlx::Connection;
 use tokio::sync::mpsc;
 
 use crate::backups::Empty;
-use crate::death::fsck;
+use crate::fsck::fsck;
 use crate::harness::{PASSWORD, Persona, TestApp, fresh_postgres};
 use crate::live::waits;
 use crate::program::{guildhall, run};

@@ -6,7 +6,8 @@ use guildhall_types::MemberId;
 use guildhall_types::member::ProviderKind;
 
 use super::*;
-use crate::death::{fsck, price};
+use crate::death::price;
+use crate::fsck::fsck;
 use crate::harness::PASSWORD;
 use crate::rotation::serve;
 

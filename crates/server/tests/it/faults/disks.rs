@@ -203,7 +203,7 @@ impl Scene {
         let data = self.app.dir.path().to_owned();
         let repository = data.join(format!("repositories/{}.git", self.project));
         self.app.stop().await;
-        crate::death::fsck(&repository).await;
+        crate::fsck::fsck(&repository).await;
     }
 }
 

@@ -11,7 +11,8 @@ use guildhall_types::{ProjectId, SystemClock};
 use sqlx::Connection;
 
 use super::world::{Life, Night};
-use crate::death::{fsck, whole_database};
+use crate::death::whole_database;
+use crate::fsck::fsck;
 
 impl Night<'_> {
     /// No process of an earlier server is at work in the data folder.
