@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use guildhall_types::audit::Note;
 use guildhall_types::notification::Tell;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, PgPool, SqlitePool};
@@ -97,7 +98,23 @@ macro_rules! on {
     };
 }
 
-pub(crate) use {on, read};
+/// Runs a statement that reads on a connection that is held for several.
+macro_rules! read_by {
+    ($reader:expr, $c:ident => $body:expr) => {
+        match &mut *$reader {
+            $crate::db::Reader::Sqlite(held) => {
+                let $c = &mut **held;
+                $body
+            }
+            $crate::db::Reader::Postgres(held) => {
+                let $c = &mut $crate::patience::Patient(&mut **held);
+                $body
+            }
+        }
+    };
+}
+
+pub(crate) use {on, read, read_by};
 
 /// How many rows a statement touched, whichever database it ran on.
 pub(crate) trait Rows {
@@ -113,6 +130,23 @@ impl Rows for sqlx::Result<sqlx::sqlite::SqliteQueryResult> {
 impl Rows for sqlx::Result<sqlx::postgres::PgQueryResult> {
     fn rows(self) -> sqlx::Result<u64> {
         self.map(|done| done.rows_affected())
+    }
+}
+
+/// A connection that is held while several statements are read one after the other. The pool tries each that is given back, which
+/// is a round trip more for every statement that takes one of its own. Whoever holds one takes no other: all could be held.
+pub(crate) enum Reader {
+    Sqlite(PoolConnection<sqlx::Sqlite>),
+    Postgres(PoolConnection<sqlx::Postgres>),
+}
+
+impl Db {
+    /// A connection to read on.
+    pub(crate) async fn reader(&self) -> Result<Reader, StoreError> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Reader::Sqlite(readers.acquire().await?),
+            Self::Postgres(pool) => Reader::Postgres(pool.acquire().await?),
+        })
     }
 }
 
@@ -358,6 +392,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[tokio::test]
+    async fn sqlite_is_compiled_as_the_configuration_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("options.db").display());
+        let store = Store::open(&url, Arc::new(SystemClock)).await.unwrap();
+        let options: Vec<(String,)> =
+            read!(store, c => sqlx::query_as("PRAGMA compile_options").fetch_all(c).await).unwrap_or_default();
+        let has = |name: &str| options.iter().any(|(option,)| option == name);
+        assert!(has("DEFAULT_MEMSTATUS=0") && !has("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
     }
 
     #[tokio::test]

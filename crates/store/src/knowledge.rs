@@ -224,7 +224,7 @@ impl Store {
         limit: i64,
     ) -> Result<Page<KnowledgeItem>, StoreError> {
         let limit = limit.clamp(1, PAGE);
-        let places = self.places(filter, after, limit + 1).await?;
+        let places = self.places(&mut self.db.reader().await?, filter, after, limit + 1).await?;
         self.page_of(places, limit).await
     }
 

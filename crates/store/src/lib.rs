@@ -135,7 +135,7 @@ pub use tries::SignInTry;
 pub use usage::{Group, UsageQuery};
 pub use webhooks::{ClaimedDelivery, DeliveryEnd, NewWebhook, Tried, WebhookChange, webhook_identity};
 
-use db::{Db, Keep, Rows, Tx, on, read};
+use db::{Db, Keep, Reader, Rows, Tx, on, read, read_by};
 use notifications::Put;
 
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");

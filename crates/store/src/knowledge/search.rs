@@ -12,7 +12,7 @@ mod terms;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use guildhall_types::knowledge::cursor::{Depth, NoCursor, ReadTo, SearchCursor, name_of};
-use guildhall_types::knowledge::index::{HEAD, Profile, asked, folded_phrase};
+use guildhall_types::knowledge::index::{HEAD, Profile, asked};
 use guildhall_types::knowledge::rank::{Candidate, Meant, Term, score};
 use guildhall_types::knowledge::snippet::snippet;
 use guildhall_types::knowledge::{KnowledgeDetails, KnowledgeHit, KnowledgeItem, KnowledgeKind};
@@ -20,7 +20,7 @@ use guildhall_types::{DateTime, KnowledgeId, MemberId};
 
 use self::counts::Counts;
 use super::{KnowledgeFilter, Row, WHOLE, listed_places};
-use crate::{Backend, Page, Store, StoreError, read};
+use crate::{Backend, Page, Reader, Store, StoreError, read_by};
 
 /// Candidates that one look into the index gives at most.
 const CANDIDATES: i64 = 200;
@@ -116,10 +116,13 @@ impl Store {
         let mut marks = filter.marks();
         marks.extend(filter.author.map(|author| format!("a={author}")));
         let name = name_of(&asked.phrase, &marks);
+        let mut held = self.db.reader().await?;
+        let by = &mut held;
         // Read before anything is looked for, so that all up to it is found.
-        let (size, known) = tokio::try_join!(self.hub_size(), self.known_words(&asked))?;
+        let size = self.hub_size(by).await?;
         let (items, place) = size;
-        let mut terms = self.terms(&asked, &known, items).await?;
+        let known = self.known_words(by, &asked).await?;
+        let mut terms = self.terms(by, &asked, &known, items).await?;
         let mut cursor = match after {
             Some(after) => after.parse::<SearchCursor>().ok().filter(|of| of.asked == name).ok_or(NoCursor)?,
             None => SearchCursor {
@@ -136,18 +139,17 @@ impl Store {
             terms.iter_mut().zip(&cursor.rarities).for_each(|(term, rarity)| term.rarity = *rarity);
         }
         let span = Span {
-            since: self.first_place(filter).await?,
+            since: self.first_place(by, filter).await?,
             before: cursor.place.saturating_add(1),
             author: filter.author,
         };
         let first = cursor.read_to == ReadTo::Start;
-        let round = self.candidates(&terms, filter, span, size, (!first).then_some(cursor.depth)).await?;
+        let round = self.candidates(by, &terms, filter, span, size, (!first).then_some(cursor.depth)).await?;
         cursor.depth = round.depth;
         let cursor = cursor;
         let scored = |found: Found| {
-            let title = folded_phrase(&found.title);
             let candidate = Candidate {
-                title: &title,
+                title: &found.title,
                 profile: Profile::read(&found.profile),
                 days: (cursor.seconds - found.updated_at.timestamp()) as f64 / 86_400.0,
                 helped: found.success_count,
@@ -165,7 +167,7 @@ impl Store {
             let mut before = if let ReadTo::Rest { place } = cursor.read_to { place } else { round.depth.lowest };
             // Each look passes over candidates, of which there are few; so there are few looks.
             while shown.len() <= limit {
-                let more = self.look(must, Span { before, ..span }, &round.counts).await?;
+                let more = self.look(by, must, Span { before, ..span }, &round.counts).await?;
                 let full = more.len() as i64 == CANDIDATES;
                 before = more.iter().map(|found| found.place).min().unwrap_or_default();
                 let mut others: Vec<(f64, Found)> =
@@ -187,7 +189,8 @@ impl Store {
             SearchCursor { read_to, ..cursor.clone() }.to_string()
         });
         let words: HashSet<&str> = terms.iter().flat_map(|term| &term.meant).map(|meant| meant.word.as_str()).collect();
-        let mut items = self.at_places(shown.iter().map(|(_, found)| found.place)).await?;
+        let mut items = self.at_places(by, shown.iter().map(|(_, found)| found.place)).await?;
+        drop(held);
         let mut hits = Vec::with_capacity(shown.len());
         for (score, found) in shown {
             let item = match items.remove(&found.place) {
@@ -207,10 +210,12 @@ impl Store {
         limit: usize,
     ) -> Result<Page<KnowledgeHit>, StoreError> {
         let after = after.map(|text| text.parse().map_err(|_| NoCursor)).transpose()?;
-        let mut places = self.places(filter, after, limit as i64 + 1).await?;
+        let mut held = self.db.reader().await?;
+        let mut places = self.places(&mut held, filter, after, limit as i64 + 1).await?;
         let more = places.len() > limit;
         places.truncate(limit);
-        let mut items = self.at_places(places.iter().copied()).await?;
+        let mut items = self.at_places(&mut held, places.iter().copied()).await?;
+        drop(held);
         Ok(Page {
             next: places.last().filter(|_| more).map(i64::to_string),
             items: places.iter().filter_map(|place| Some(hit(items.remove(place)?, 0.0, &HashSet::new()))).collect(),
@@ -218,30 +223,34 @@ impl Store {
     }
 
     /// How many items the hub holds, and the place of its latest change.
-    pub(super) async fn hub_size(&self) -> Result<(i64, i64), StoreError> {
-        Ok(
-            read!(self, c => sqlx::query_as("SELECT items, place FROM knowledge_counter WHERE one = 1").fetch_one(c).await)?,
-        )
+    async fn hub_size(&self, by: &mut Reader) -> Result<(i64, i64), StoreError> {
+        let sql = "SELECT items, place FROM knowledge_counter WHERE one = 1";
+        Ok(read_by!(by, c => sqlx::query_as(sql).fetch_one(c).await)?)
     }
 
     /// The items that stand at these places, whole.
-    async fn at_places(&self, places: impl Iterator<Item = i64>) -> Result<HashMap<i64, KnowledgeItem>, StoreError> {
+    async fn at_places(
+        &self,
+        by: &mut Reader,
+        places: impl Iterator<Item = i64>,
+    ) -> Result<HashMap<i64, KnowledgeItem>, StoreError> {
         let list = listed_places(self.backend());
         let sql = format!("SELECT {WHOLE} FROM knowledge_items WHERE place {list}");
         let places = serde_json::to_string(&places.collect::<Vec<_>>())?;
         let rows: Vec<Row> =
-            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(places).fetch_all(c).await)?;
+            read_by!(by, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(places).fetch_all(c).await)?;
         Ok(rows.into_iter().map(|row| (row.place, row.item())).collect())
     }
 
     /// The places of items that pass a filter, the latest first.
     pub(super) async fn places(
         &self,
+        by: &mut Reader,
         filter: &KnowledgeFilter,
         after: Option<i64>,
         limit: i64,
     ) -> Result<Vec<i64>, StoreError> {
-        let since = self.first_place(filter).await?;
+        let since = self.first_place(by, filter).await?;
         let before = after.unwrap_or(i64::MAX);
         let marks: Must = filter.marks().into_iter().map(|mark| vec![mark]).collect();
         if marks.is_empty() {
@@ -250,7 +259,7 @@ impl Store {
                 "SELECT place FROM knowledge_items WHERE {of} deleted_at IS NULL AND place >= $1 AND place < $2
                  ORDER BY place DESC LIMIT $3"
             );
-            let places: Vec<(i64,)> = read!(self, c => {
+            let places: Vec<(i64,)> = read_by!(by, c => {
                 let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).bind(before).bind(limit);
                 let query = match filter.author {
                     Some(author) => query.bind(author),
@@ -278,10 +287,10 @@ impl Store {
                 of("x.place")
             ),
         };
-        let counts = self.counts(std::slice::from_ref(&marks), None).await?;
+        let counts = self.counts(by, std::slice::from_ref(&marks), None).await?;
         for from in counts.windows(&marks, since, before, limit) {
             let (sql, must) = (sql.clone(), counts.expression(self.backend(), &marks, from, since, before));
-            let places: Vec<(i64,)> = read!(self, c => {
+            let places: Vec<(i64,)> = read_by!(by, c => {
                 let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(must).bind(from).bind(before).bind(limit);
                 let query = match filter.author {
                     Some(author) => query.bind(author),
@@ -297,9 +306,9 @@ impl Store {
     }
 
     /// From which place on items changed since the moment that a filter names.
-    async fn first_place(&self, filter: &KnowledgeFilter) -> Result<i64, StoreError> {
+    async fn first_place(&self, by: &mut Reader, filter: &KnowledgeFilter) -> Result<i64, StoreError> {
         let Some(since) = filter.since else { return Ok(0) };
-        let (place,): (Option<i64>,) = read!(self, c => sqlx::query_as(
+        let (place,): (Option<i64>,) = read_by!(by, c => sqlx::query_as(
             "SELECT min(place) FROM knowledge_items WHERE updated_at >= $1").bind(since).fetch_one(c).await)?;
         Ok(place.unwrap_or(i64::MAX))
     }
@@ -308,6 +317,7 @@ impl Store {
     /// changed brings no others.
     async fn candidates(
         &self,
+        by: &mut Reader,
         terms: &[Term],
         filter: &KnowledgeFilter,
         span: Span,
@@ -334,7 +344,7 @@ impl Store {
         for must in &mut looks {
             must.extend(marks.iter().map(|mark| vec![mark.clone()]));
         }
-        let counts = self.counts(&looks, Some(size)).await?;
+        let counts = self.counts(by, &looks, Some(size)).await?;
         let mut looks = looks.into_iter();
         let mut found: BTreeMap<i64, Found> = BTreeMap::new();
         let mut depth = Depth::default();
@@ -343,9 +353,10 @@ impl Store {
         if let (Some(titles), Some(texts)) = (looks.next(), looks.next()) {
             let heads = span.from(deep.map_or(0, |deep| deep.titles));
             let words = span.from(deep.filter(|deep| deep.looks == 1).map_or(0, |deep| deep.lowest));
-            let both = tokio::try_join!(self.look(&titles, heads, &counts), self.look(&texts, words, &counts))?;
-            depth = Depth { looks: 1, titles: lowest_of(&both.0), lowest: lowest_of(&both.1) };
-            found.extend(both.0.into_iter().chain(both.1).map(|one| (one.place, one)));
+            let in_titles = self.look(by, &titles, heads, &counts).await?;
+            let in_texts = self.look(by, &texts, words, &counts).await?;
+            depth = Depth { looks: 1, titles: lowest_of(&in_titles), lowest: lowest_of(&in_texts) };
+            found.extend(in_titles.into_iter().chain(in_texts).map(|one| (one.place, one)));
             widest = Some(texts);
         }
         // A look that finds so many that there are more is the last: it finds what the narrower ones did, too.
@@ -355,7 +366,7 @@ impl Store {
             }
             depth.looks += 1;
             let words = span.from(deep.filter(|deep| deep.looks == depth.looks).map_or(0, |deep| deep.lowest));
-            let more = self.look(&must, words, &counts).await?;
+            let more = self.look(by, &must, words, &counts).await?;
             depth.lowest = lowest_of(&more);
             found.extend(more.into_iter().map(|one| (one.place, one)));
             widest = Some(must);
@@ -364,7 +375,7 @@ impl Store {
     }
 
     /// One look into the index: the latest items of a span that hold all of it.
-    async fn look(&self, must: &Must, span: Span, counts: &Counts) -> Result<Vec<Found>, StoreError> {
+    async fn look(&self, by: &mut Reader, must: &Must, span: Span, counts: &Counts) -> Result<Vec<Found>, StoreError> {
         let of = if span.author.is_some() { "AND i.created_by = $5" } else { "" };
         let sql = match self.backend() {
             Backend::Sqlite => format!(
@@ -385,7 +396,7 @@ impl Store {
             let sql = sql.clone();
             let expression = counts.expression(self.backend(), must, from, span.since, span.before);
             // Planned for these very words: how frequent they are decides which way is short.
-            let found: Vec<Found> = read!(self, c => {
+            let found: Vec<Found> = read_by!(by, c => {
                 let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(&expression).bind(from).bind(span.before);
                 let query = query.bind(CANDIDATES);
                 let query = match span.author {

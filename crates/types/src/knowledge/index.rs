@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::item::is_trusted;
-use super::words::{folded, stem, words};
+use super::words::{each, folded, stem, words};
 use super::{
     BlueprintStatus, KnowledgeDetails, KnowledgeDraft, KnowledgeKind, KnowledgeOrigin, KnowledgeReview,
     LearningConfidence,
@@ -109,15 +109,17 @@ pub fn index(draft: &KnowledgeDraft, review: KnowledgeReview, origin: KnowledgeO
     let mut counts: BTreeMap<String, [u16; FIELDS]> = BTreeMap::new();
     let mut lengths = [0_u16; FIELDS];
     for (n, texts) in fields.iter().enumerate() {
-        for word in texts.iter().flat_map(|text| words(text)) {
-            if !word.part {
+        let mut count = |word: &str, _, _, part: bool| {
+            if !part {
                 lengths[n] = lengths[n].saturating_add(1);
             }
-            if counts.len() < WORDS || counts.contains_key(&word.text) {
-                let of = &mut counts.entry(word.text).or_default()[n];
-                *of = (*of + 1).min(MOST);
+            if let Some(of) = counts.get_mut(word) {
+                of[n] = (of[n] + 1).min(MOST);
+            } else if counts.len() < WORDS {
+                counts.entry(word.to_owned()).or_default()[n] = 1;
             }
-        }
+        };
+        texts.iter().for_each(|text| each(text, &mut count));
     }
     let head = counts.iter().filter(|(_, of)| of[0] + of[1] > 0).map(|(word, _)| format!("{HEAD}{word}"));
     let mut terms: BTreeSet<String> = head.chain(counts.keys().cloned()).collect();
@@ -277,7 +279,15 @@ pub struct AskedWord {
 
 /// A text as its words, with a blank between each two.
 pub fn folded_phrase(text: &str) -> String {
-    let of = |piece: &str| folded(piece);
-    let whole: Vec<String> = words(text).into_iter().filter(|word| !word.part).map(|word| of(&word.text)).collect();
-    whole.join(" ")
+    let mut phrase = String::with_capacity(text.len());
+    each(text, |word, _, _, part| {
+        if !part {
+            if !phrase.is_empty() {
+                phrase.push(' ');
+            }
+            // Letters that stand for two make a long word longer.
+            phrase.push_str(&folded(word));
+        }
+    });
+    phrase
 }

@@ -7,6 +7,9 @@ const LEVELS: usize = 8;
 /// Bytes of a link's address at most; a longer one is left as it is.
 const ADDRESS: usize = 2_000;
 
+/// What may mean something within a line.
+const MARKS: &[u8] = b"\\`![*~_";
+
 /// The text without the marks of Markdown, still in lines. What stands in code is left as it is.
 pub fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -81,7 +84,15 @@ fn without_item(line: &str) -> &str {
 fn inline(line: &str, out: &mut String) {
     let mut before = ' ';
     let mut rest = line;
-    while let Some(c) = rest.chars().next() {
+    loop {
+        // What means nothing is taken at once: nearly all of a text.
+        let words = rest.bytes().position(|byte| MARKS.contains(&byte)).unwrap_or(rest.len());
+        if words > 0 {
+            out.push_str(&rest[..words]);
+            before = rest[..words].chars().next_back().unwrap_or(before);
+            rest = &rest[words..];
+        }
+        let Some(c) = rest.chars().next() else { return };
         let after = &rest[c.len_utf8()..];
         let next = after.chars().next().unwrap_or(' ');
         rest = match c {

@@ -4,7 +4,7 @@
 //! The measure is BM25F: how often the words stand in which field, how long the fields are, how rare the words are. What is
 //! recent and what has helped comes first among what fits alike.
 
-use super::index::{FIELDS, Profile};
+use super::index::{FIELDS, Profile, folded_phrase};
 
 /// What a word is worth in title, tags, description and the rest.
 const WORTH: [f64; FIELDS] = [4.0, 3.0, 2.0, 1.0];
@@ -69,7 +69,7 @@ pub fn rarity(docs: i64, items: i64) -> f64 {
 /// What is known of an item.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// Its title, as [`super::index`] folds a phrase.
+    /// Its title, as it is written.
     pub title: &'a str,
     /// How often which word stands where.
     pub profile: Profile<'a>,
@@ -97,11 +97,13 @@ pub fn score(terms: &[Term], phrase: &str, candidate: &Candidate<'_>) -> f64 {
         return 0.0;
     }
     let whole = found as f64 / terms.len().max(1) as f64;
-    let title = match (phrase.is_empty(), candidate.title == phrase, holds(candidate.title, phrase)) {
-        (false, true, _) => SAME_TITLE,
-        (false, false, true) => IN_TITLE,
-        _ => 0.0,
-    };
+    // A title is read only if all words of the phrase are in it, which few are.
+    let may_hold = !phrase.is_empty() && phrase.split(' ').all(|word| candidate.profile.counts(word)[0] > 0);
+    let title = may_hold.then(|| folded_phrase(candidate.title)).map_or(0.0, |title| match title == phrase {
+        true => SAME_TITLE,
+        false if holds(&title, phrase) => IN_TITLE,
+        false => 0.0,
+    });
     let recent = RECENT * HALF / (HALF + candidate.days.max(0.0));
     let helped = HELPED * usefulness(candidate.helped, candidate.failed);
     sum * whole * (1.0 + title) * (1.0 + recent + helped)

@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 
 use super::plain::plain;
-use super::words::words;
-use super::{KnowledgeSnippet, SnippetMark};
+use super::{KnowledgeSnippet, SnippetMark, words};
 
 /// Characters of a part.
 const LENGTH: usize = 180;
@@ -19,11 +18,14 @@ const BEGINNING: usize = 4_000;
 pub fn snippet(text: &str, wanted: &HashSet<&str>) -> KnowledgeSnippet {
     let looked_through = if wanted.is_empty() { BEGINNING } else { LOOKED_THROUGH };
     let text = &plain(&text[..floor(text, looked_through)]);
-    let hits: Vec<(usize, usize, String)> = words(text)
-        .into_iter()
-        .filter(|word| wanted.contains(word.text.as_str()))
-        .map(|word| (word.start, word.end, word.text))
-        .collect();
+    let mut hits: Vec<(usize, usize, &str)> = Vec::new();
+    if !wanted.is_empty() {
+        words::each(text, |word, start, end, _| {
+            if let Some(word) = wanted.get(word) {
+                hits.push((start, end, word));
+            }
+        });
+    }
     let from = best(&hits).map_or(0, |start| ceil(text, start.saturating_sub(BEFORE)));
     let from = if from == 0 { 0 } else { word_bound(text, from) };
     let rest = &text[from..];
@@ -34,7 +36,7 @@ pub fn snippet(text: &str, wanted: &HashSet<&str>) -> KnowledgeSnippet {
 }
 
 /// Where the words stand thickest: the beginning of the window with the most different ones.
-fn best(hits: &[(usize, usize, String)]) -> Option<usize> {
+fn best(hits: &[(usize, usize, &str)]) -> Option<usize> {
     let mut best: Option<(usize, usize)> = None;
     for (n, (start, ..)) in hits.iter().enumerate() {
         let window = hits[n..].iter().take_while(|(other, ..)| other - start < LENGTH - BEFORE);

@@ -34,8 +34,7 @@ fn terms(query: &str) -> Vec<Term> {
 
 fn scored(query: &str, draft: &KnowledgeDraft, days: f64, helped: i64, failed: i64) -> f64 {
     let indexed = indexed(draft);
-    let title = folded_phrase(&draft.title);
-    let candidate = Candidate { title: &title, profile: Profile::read(&indexed.profile), days, helped, failed };
+    let candidate = Candidate { title: &draft.title, profile: Profile::read(&indexed.profile), days, helped, failed };
     score(&terms(query), &asked(query).phrase, &candidate)
 }
 

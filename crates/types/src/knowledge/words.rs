@@ -22,21 +22,28 @@ pub struct Word {
 /// The words of a text, in order. A word that capitals part is followed by its parts.
 pub fn words(text: &str) -> Vec<Word> {
     let mut all = Vec::new();
+    each(text, |folded, start, end, part| all.push(Word { text: folded.to_owned(), start, end, part }));
+    all
+}
+
+/// Tells each word of a text as [`words`] does, without taking memory for it: as the hub knows it, where it begins and ends, and
+/// whether it is a part of the one before.
+pub fn each(text: &str, tell: impl FnMut(&str, usize, usize, bool)) {
+    let mut teller = Teller { tell, folded: String::with_capacity(LONGEST) };
     let mut begun: Option<usize> = None;
     for (at, c) in text.char_indices() {
         match (begun, belongs(c)) {
             (None, true) if !is_mark(c) => begun = Some(at),
             (Some(start), false) => {
-                word(text, start, at, &mut all);
+                teller.word(&text[start..at], start);
                 begun = None;
             }
             _ => {}
         }
     }
     if let Some(start) = begun {
-        word(text, start, text.len(), &mut all);
+        teller.word(&text[start..], start);
     }
-    all
 }
 
 fn belongs(c: char) -> bool {
@@ -54,39 +61,51 @@ const fn is_unparted(c: char) -> bool {
         | '\u{20000}'..='\u{2ffff}' | '\u{e00}'..='\u{e7f}')
 }
 
-fn word(text: &str, start: usize, end: usize, all: &mut Vec<Word>) {
-    let run = &text[start..end];
-    if run.chars().any(is_unparted) {
-        return pairs(run, start, all);
-    }
-    push(run, start, false, all);
-    let parts = parts(run);
-    if parts.len() > 1 {
-        for (from, to) in parts {
-            if run[from..to].chars().count() > 1 {
-                push(&run[from..to], start + from, true, all);
+/// Who hears of each word, and room for one.
+struct Teller<F> {
+    tell: F,
+    folded: String,
+}
+
+impl<F: FnMut(&str, usize, usize, bool)> Teller<F> {
+    fn word(&mut self, run: &str, start: usize) {
+        if !run.is_ascii() && run.chars().any(is_unparted) {
+            return self.pairs(run, start);
+        }
+        self.piece(run, start, false);
+        // Most words have no capital but the first.
+        if run.is_ascii() && !run.bytes().skip(1).any(|letter| letter.is_ascii_uppercase()) {
+            return;
+        }
+        let parts = parts(run);
+        if parts.len() > 1 {
+            for (from, to) in parts {
+                if run[from..to].chars().count() > 1 {
+                    self.piece(&run[from..to], start + from, true);
+                }
             }
         }
     }
-}
 
-fn push(piece: &str, start: usize, part: bool, all: &mut Vec<Word>) {
-    let folded = folded(piece);
-    if !folded.is_empty() {
-        all.push(Word { text: folded, start, end: start + piece.len(), part });
+    fn piece(&mut self, piece: &str, start: usize, part: bool) {
+        self.folded.clear();
+        fold(piece, &mut self.folded);
+        if !self.folded.is_empty() {
+            (self.tell)(&self.folded, start, start + piece.len(), part);
+        }
     }
-}
 
-/// Where nothing parts words, two letters each stand for them.
-fn pairs(run: &str, start: usize, all: &mut Vec<Word>) {
-    let letters: Vec<(usize, char)> = run.char_indices().filter(|(_, c)| !is_mark(*c)).collect();
-    let end_of = |n: usize| letters.get(n).map_or(run.len(), |(at, _)| *at);
-    if letters.len() == 1 {
-        return push(run, start, false, all);
-    }
-    for (n, pair) in letters.windows(2).enumerate() {
-        let (from, to) = (pair[0].0, end_of(n + 2));
-        push(&run[from..to], start + from, false, all);
+    /// Where nothing parts words, two letters each stand for them.
+    fn pairs(&mut self, run: &str, start: usize) {
+        let letters: Vec<(usize, char)> = run.char_indices().filter(|(_, c)| !is_mark(*c)).collect();
+        let end_of = |n: usize| letters.get(n).map_or(run.len(), |(at, _)| *at);
+        if letters.len() == 1 {
+            return self.piece(run, start, false);
+        }
+        for (n, pair) in letters.windows(2).enumerate() {
+            let (from, to) = (pair[0].0, end_of(n + 2));
+            self.piece(&run[from..to], start + from, false);
+        }
     }
 }
 
@@ -109,7 +128,15 @@ fn parts(run: &str) -> Vec<(usize, usize)> {
 
 /// A piece of text as the hub knows it.
 pub fn folded(piece: &str) -> String {
-    let mut out = String::with_capacity(piece.len());
+    let mut out = String::with_capacity(piece.len().min(LONGEST));
+    fold(piece, &mut out);
+    out
+}
+
+fn fold(piece: &str, out: &mut String) {
+    if piece.is_ascii() {
+        return out.extend(piece.chars().take(LONGEST).map(|c| c.to_ascii_lowercase()));
+    }
     let lower = piece.chars().filter(|c| !is_mark(*c)).flat_map(char::to_lowercase).filter(|c| !is_mark(*c));
     for c in lower.take(LONGEST) {
         match plain(c) {
@@ -117,7 +144,6 @@ pub fn folded(piece: &str) -> String {
             None => out.push(c),
         }
     }
-    out
 }
 
 /// A letter of Latin writings without what stands above or below it.

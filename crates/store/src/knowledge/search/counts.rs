@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::super::index::{STRETCH, stretch};
 use super::super::listed;
 use super::Must;
-use crate::{Backend, Store, StoreError, read};
+use crate::{Backend, Reader, Store, StoreError, read_by};
 
 /// Items that a look is expected to find from which on PostgreSQL looks among the latest first: it visits the row of each that it
 /// finds, before it sorts them, and most of these lie on pages of their own.
@@ -74,17 +74,22 @@ impl Counts {
 impl Store {
     /// How many items hold each of these words and marks. SQLite has no need of it: it walks its index from the latest item
     /// on, and stops when it has enough. PostgreSQL finds all before it sorts them. `size` is the hub's, where it is known.
-    pub(super) async fn counts(&self, looks: &[Must], size: Option<(i64, i64)>) -> Result<Counts, StoreError> {
+    pub(super) async fn counts(
+        &self,
+        by: &mut Reader,
+        looks: &[Must],
+        size: Option<(i64, i64)>,
+    ) -> Result<Counts, StoreError> {
         if self.backend() == Backend::Sqlite {
             return Ok(Counts::default());
         }
         let wanted: HashSet<&String> = looks.iter().flatten().flatten().collect();
         let (items, place) = match size {
             Some(size) => size,
-            None => self.hub_size().await?,
+            None => self.hub_size(by).await?,
         };
         let sql = format!("SELECT word, docs FROM knowledge_words WHERE word {}", listed(self.backend(), 1));
-        let docs: Vec<(String, i64)> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let docs: Vec<(String, i64)> = read_by!(by, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(serde_json::to_string(&wanted)?).fetch_all(c).await)?;
         Ok(Counts { items, place, docs: docs.into_iter().collect() })
     }

@@ -10,7 +10,7 @@ use guildhall_types::knowledge::{KnowledgeDraft, KnowledgeOrigin, KnowledgeRevie
 
 use super::super::listed;
 use super::{CANDIDATES, FOUND, Found, LOOKED_FOR, Must, Span};
-use crate::{Store, StoreError, Tx, on, read};
+use crate::{Store, StoreError, Tx, on, read_by};
 
 /// Rare words of a text by which its like is looked for.
 const RARE: usize = 12;
@@ -32,7 +32,9 @@ impl Store {
         let sql = format!(
             "SELECT word, docs FROM knowledge_words WHERE word {list} AND docs > 0 ORDER BY docs, word LIMIT {RARE}"
         );
-        let rare: Vec<(String, i64)> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let mut held = self.db.reader().await?;
+        let by = &mut held;
+        let rare: Vec<(String, i64)> = read_by!(by, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(serde_json::to_string(&own.words)?).fetch_all(c).await)?;
         let title = asked(&draft.title);
         let title: Must =
@@ -46,10 +48,10 @@ impl Store {
             looks.push(rare.iter().take(3).map(|(word, _)| vec![word.clone()]).collect());
             looks.push(vec![rare.into_iter().map(|(word, _)| word).collect()]);
         }
-        let counts = self.counts(&looks, None).await?;
+        let counts = self.counts(by, &looks, None).await?;
         let mut found: BTreeMap<i64, Found> = BTreeMap::new();
         for must in looks {
-            found.extend(self.look(&must, Span::ALL, &counts).await?.into_iter().map(|one| (one.place, one)));
+            found.extend(self.look(by, &must, Span::ALL, &counts).await?.into_iter().map(|one| (one.place, one)));
         }
         Ok(likest(draft, &own, found.into_values().filter(|found| Some(found.id) != but)))
     }
@@ -59,7 +61,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn knowledge_place(&self) -> Result<i64, StoreError> {
-        Ok(self.hub_size().await?.1)
+        Ok(self.hub_size(&mut self.db.reader().await?).await?.1)
     }
 
     /// Refuses to write what somebody else wrote since `place`. The caller holds the lock of the hub, so that nothing comes in

@@ -6,7 +6,7 @@ use guildhall_types::knowledge::rank::{Meant, Term, rarity, sure};
 use guildhall_types::knowledge::words::{distance, grams, slips};
 
 use super::super::listed;
-use crate::{Store, StoreError, read};
+use crate::{Reader, Store, StoreError, read_by};
 
 /// Words that begin so, or that one may be a slip of, at most.
 const MEANT: usize = 12;
@@ -20,7 +20,13 @@ pub(super) type Known = (String, String, i64);
 
 impl Store {
     /// What the words that somebody looks for stand for in the hub, of which these are `known`.
-    pub(super) async fn terms(&self, asked: &Asked, known: &[Known], items: i64) -> Result<Vec<Term>, StoreError> {
+    pub(super) async fn terms(
+        &self,
+        by: &mut Reader,
+        asked: &Asked,
+        known: &[Known],
+        items: i64,
+    ) -> Result<Vec<Term>, StoreError> {
         let mut terms = Vec::new();
         for word in &asked.words {
             let mut meant: Vec<Meant> = known
@@ -42,14 +48,14 @@ impl Store {
                 continue;
             }
             if (word.unfinished || meant.is_empty()) && word.word.chars().count() >= BEGINNING {
-                for (known, docs) in self.beginning_with(&word.word).await? {
+                for (known, docs) in self.beginning_with(by, &word.word).await? {
                     if !meant.iter().any(|meant| meant.word == known) {
                         meant.push(Meant { word: known, sure: sure::BEGINS, docs });
                     }
                 }
             }
             if meant.is_empty() {
-                meant = self.misspelt(word).await?;
+                meant = self.misspelt(by, word).await?;
             }
             terms.push(term(meant, items));
         }
@@ -57,26 +63,28 @@ impl Store {
     }
 
     /// Those words of the hub that are asked for, or have a stem in common with one.
-    pub(super) async fn known_words(&self, asked: &Asked) -> Result<Vec<Known>, StoreError> {
+    pub(super) async fn known_words(&self, by: &mut Reader, asked: &Asked) -> Result<Vec<Known>, StoreError> {
         let wanted: Vec<&String> =
             asked.words.iter().flat_map(|word| [&word.word, &word.stem].into_iter().chain(&word.parts)).collect();
         let list = listed(self.backend(), 1);
         let sql = format!(
             "SELECT word, stem, docs FROM knowledge_words WHERE docs > 0 AND (word {list} OR stem {list}) ORDER BY docs DESC, word"
         );
-        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(serde_json::to_string(&wanted)?).fetch_all(c)
-            .await)?)
+        Ok(
+            read_by!(by, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(serde_json::to_string(&wanted)?).fetch_all(c)
+            .await)?,
+        )
     }
 
-    async fn beginning_with(&self, start: &str) -> Result<Vec<(String, i64)>, StoreError> {
+    async fn beginning_with(&self, by: &mut Reader, start: &str) -> Result<Vec<(String, i64)>, StoreError> {
         let end = format!("{start}\u{10ffff}");
-        Ok(read!(self, c => sqlx::query_as(
+        Ok(read_by!(by, c => sqlx::query_as(
             "SELECT word, docs FROM knowledge_words WHERE word > $1 AND word < $2 AND docs > 0 ORDER BY docs DESC, word LIMIT $3")
             .bind(start).bind(end).bind(MEANT as i64).fetch_all(c).await)?)
     }
 
     /// Words that a word may be a slip of.
-    async fn misspelt(&self, word: &AskedWord) -> Result<Vec<Meant>, StoreError> {
+    async fn misspelt(&self, by: &mut Reader, word: &AskedWord) -> Result<Vec<Meant>, StoreError> {
         let letters = word.word.chars().count();
         let most = slips(letters);
         if most == 0 {
@@ -90,7 +98,7 @@ impl Store {
             listed(self.backend(), 1)
         );
         let (least, longest) = (letters.saturating_sub(most) as i64, (letters + most) as i64);
-        let near: Vec<(String, i64)> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let near: Vec<(String, i64)> = read_by!(by, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(serde_json::to_string(&grams(&word.word))?).bind(least).bind(longest).bind(COMPARED).fetch_all(c).await)?;
         let mut meant: Vec<(usize, Meant)> = near
             .into_iter()
