@@ -2,7 +2,7 @@
 # Installs what Guildhall needs beside git, Rust, Node and npm, with the system's package manager, and says so.
 #
 #   scripts/setup.sh run     what `make run` needs: a sandbox for agents' commands
-#   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest,
+#   scripts/setup.sh test    what `make test` needs too: PostgreSQL, Redis, a browser, cargo-nextest,
 #                            an OpenID provider, a mail server, a receiver of webhooks, MCP clients and an
 #                            S3-compatible store to test against,
 #                            Caddy in front of the server, promtool, and what checks deploy/
@@ -36,6 +36,7 @@ if [ "$what" = test ]; then
   need systemd command -v systemd-analyze
   need python3-yaml /usr/bin/python3 -c "import yaml"
   need php-cli command -v php
+  need redis-server command -v redis-server
   need python3-seccomp /usr/bin/python3 -c "import seccomp"
 fi
 
@@ -48,7 +49,7 @@ if [ ${#packages[@]} -gt 0 ]; then
   [ "$(id -u)" = 0 ] || sudo=(sudo)
   echo "setup: installing ${packages[*]} with apt-get" >&2
   "${sudo[@]}" apt-get update -qq
-  # policy-rc.d would start the distribution's own PostgreSQL server; the tests start a private one.
+  # policy-rc.d would start the distribution's own PostgreSQL and Redis; the tests start private ones.
   DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 fi
 

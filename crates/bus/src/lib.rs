@@ -2,17 +2,27 @@
 //! in the store, live output that is stored only once it is complete, and who writes at what just now. Losing everything on it
 //! loses nothing.
 //!
-//! This is the in-memory bus of a team on one machine.
+//! A bus is in memory, for a team with one node, or goes over Redis to the other nodes beside that. What it carries within
+//! the node comes the same way and as fast, whatever becomes of Redis.
 
+mod address;
+mod link;
 mod live;
+mod outbox;
+mod wire;
 
 use std::sync::Arc;
 
-use guildhall_types::RunId;
-use guildhall_types::event::{Editing, Event, OutputStream, RunOutput};
-use tokio::sync::broadcast;
+use guildhall_types::event::{Editing, Event, Happening, OutputStream, RunOutput};
+use guildhall_types::run::RunEvent;
+use guildhall_types::{Clock, RunId};
+use tokio::sync::{broadcast, watch};
 
+pub use address::{Found, RedisUrl};
+use link::Shared;
+pub use link::{Link, LinkError};
 pub use live::LiveText;
+use wire::Word;
 
 /// Events that a slow listener may fall behind before it is told to resynchronise.
 const EVENTS_KEPT: usize = 1024;
@@ -38,7 +48,11 @@ pub struct Bus {
     events: broadcast::Sender<Arc<Event>>,
     output: broadcast::Sender<Arc<RunOutput>>,
     editing: broadcast::Sender<Editing>,
+    /// The number of an event that another node said it committed.
+    committed: watch::Sender<i64>,
     live: Arc<LiveText>,
+    /// This node's part in the bus that it shares with others.
+    shared: Option<Arc<Shared>>,
 }
 
 impl Default for Bus {
@@ -54,14 +68,54 @@ impl Bus {
             events: broadcast::channel(EVENTS_KEPT).0,
             output: broadcast::channel(OUTPUT_KEPT).0,
             editing: broadcast::channel(EDITING_KEPT).0,
+            committed: watch::Sender::new(0),
             live: Arc::default(),
+            shared: None,
         }
     }
 
-    /// Tells every listener of an event that the store holds. Call it in the order of the events' numbers.
+    /// A bus that this process shares with the other nodes of an installation. It carries nothing between them but while
+    /// somebody [keeps it linked](Self::keep_linked).
+    pub fn over_redis(url: RedisUrl, installation: &str, clock: Arc<dyn Clock>) -> Self {
+        Self { shared: Some(Arc::new(Shared::new(url, installation, clock))), ..Self::in_memory() }
+    }
+
+    /// How the link to the other nodes is; nothing where the bus is this process's own.
+    pub fn link(&self) -> Option<Link> {
+        Some(self.shared.as_ref()?.link())
+    }
+
+    /// Shows that another node may have committed something. It is a hint: nothing may be there, and of something none may come.
+    pub fn committed(&self) -> watch::Receiver<i64> {
+        self.committed.subscribe()
+    }
+
+    fn say(&self, word: impl FnOnce() -> Word) {
+        if let Some(shared) = &self.shared {
+            shared.outbox.put(word());
+        }
+    }
+
+    /// Tells the listeners of this process.
+    fn tell(&self, hint: Hint) {
+        // Nobody listening is no fault: what matters is in the store.
+        match hint {
+            Hint::Event(event) => drop(self.events.send(event)),
+            Hint::Output(output) => drop(self.output.send(output)),
+            Hint::Editing(editing) => drop(self.editing.send(editing)),
+        }
+    }
+
+    /// Tells every listener of this process of an event that the store holds, whoever committed it. Call it in the order of
+    /// the events' numbers.
     pub fn publish(&self, event: Arc<Event>) {
-        // Nobody listening is no fault: the event is in the store.
-        let _ = self.events.send(event);
+        // The store may be faster than the words of the turn that another node made.
+        if self.shared.is_some()
+            && let Happening::Run { run_id, event: RunEvent::TurnSaved { turn, .. }, .. } = &event.what
+        {
+            self.live.settle(*run_id, *turn);
+        }
+        self.tell(Hint::Event(event));
     }
 
     /// Adds to a live stream of a run and tells every listener.
@@ -69,28 +123,32 @@ impl Bus {
         if text.is_empty() {
             return;
         }
-        let output = self.live.append(run, turn, stream, text);
-        let _ = self.output.send(Arc::new(output));
+        let output = self.live.append(run, turn, stream, text, |output| self.say(|| Word::Output(output.clone())));
+        self.tell(Hint::Output(Arc::new(output)));
     }
 
     /// Tells every listener who writes at what.
     pub fn edit(&self, editing: Editing) {
-        let _ = self.editing.send(editing);
+        self.tell(Hint::Editing(editing));
+        self.say(|| Word::Editing(editing));
     }
 
     /// Forgets the live streams of a run's turns up to `turn`: they are in the store now.
     pub fn settled(&self, run: RunId, turn: i64) {
         self.live.settle(run, turn);
+        self.say(|| Word::Settled { run, turn });
     }
 
     /// Forgets one live stream of a run: what wrote it has ended.
     pub fn forget(&self, run: RunId, stream: &OutputStream) {
-        self.live.forget(run, stream);
+        self.live.forget(None, run, stream);
+        self.say(|| Word::Forgotten { run, stream: stream.clone() });
     }
 
     /// Forgets all live streams of a run: it no longer works.
     pub fn ended(&self, run: RunId) {
-        self.live.end(run);
+        self.live.end(None, run);
+        self.say(|| Word::Ended { run });
     }
 
     /// Listens from now on. Read what is in the store after this call, not before, to miss nothing.

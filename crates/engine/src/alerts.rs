@@ -241,8 +241,11 @@ impl Engine {
             };
         }
         Beside {
-            // The bus is this process's own, and is never lost.
-            bus_lost: None,
+            // A bus of this process's own is never lost.
+            bus_lost: self.0.bus.link().map(|link| match link.up {
+                true => chrono::Duration::zero(),
+                false => self.0.team.clock.now().signed_duration_since(link.since).max(chrono::Duration::zero()),
+            }),
             last_backup: self.0.team.not_backed_up_since().await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "it cannot be looked up how old the latest backup is");
                 None

@@ -21,12 +21,15 @@ const AT_ONCE: i64 = 200;
 pub(crate) async fn listen(engine: Engine, seen: Arc<AtomicI64>) {
     let store = &engine.0.team.store;
     let mut commits = store.commits();
+    let mut elsewhere = engine.0.bus.committed();
     match store.preparing_projects().await {
         Ok(projects) => projects.into_iter().for_each(|project| engine.prepare(project.id)),
         Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "unfinished projects cannot be listed"),
     }
     loop {
         let last = seen.load(Ordering::Relaxed);
+        // What is hinted at from now on may not be among what is read now.
+        elsewhere.mark_unchanged();
         match store.events_after(last, AT_ONCE).await {
             Ok(events) if !events.is_empty() => {
                 for event in events {
@@ -45,9 +48,10 @@ pub(crate) async fn listen(engine: Engine, seen: Arc<AtomicI64>) {
         }
         tokio::select! {
             () = engine.0.stop.cancelled() => return,
-            // A commit of this process shows here at once; those of other nodes, and one that came while the events were
-            // read, are found by looking.
+            // A commit of this process shows here at once, one of another node when the bus hints at it; what neither shows,
+            // and one that came while the events were read, is found by looking.
             _ = commits.wait_for(|latest| *latest > last) => {}
+            Ok(()) = elsewhere.changed() => {}
             () = tokio::time::sleep(engine.0.pace.look) => {}
         }
     }

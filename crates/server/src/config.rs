@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use guildhall_bus::RedisUrl;
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
 use guildhall_team::backup::{BackupRules, S3Access, Shelf};
@@ -57,6 +58,8 @@ pub struct Config {
     pub key_file_guarded: bool,
     /// The database's address. May hold a password.
     pub database_url: Secret,
+    /// The Redis by which the servers of a team hear of each other, if there are several. Hides its password.
+    pub redis_url: Option<RedisUrl>,
     /// How agents' commands are kept apart from the host.
     pub sandbox: Isolation,
     /// How the log is written.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 mod address;
 mod backups;
+mod bus;
 mod certificate;
 mod database;
 mod disk;
@@ -67,6 +68,7 @@ pub async fn examine(flags: &Flags, clock: Arc<dyn Clock>) -> Vec<Line> {
     lines.extend(files::data_dir(&config.data_dir));
     lines.extend(disk::examine(&config));
     lines.extend(database::examine(&config, Arc::clone(&clock)).await);
+    lines.extend(bus::examine(&config).await);
     lines.extend(shelf::examine(&config).await);
     lines.push(host::git().await);
     lines.extend(host::sandbox(config.sandbox).await);

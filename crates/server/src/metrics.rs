@@ -69,6 +69,8 @@ pub struct Now {
     pub connections: (u32, usize),
     /// The number of the team's latest event; nothing when the database does not answer.
     pub events: Option<i64>,
+    /// Whether words of other servers come through; nothing where the bus is this process's own.
+    pub bus: Option<bool>,
     /// Whether commands can be run.
     pub sandbox: bool,
     /// Open alerts: warnings, and critical ones; nothing when the database does not answer.
@@ -131,6 +133,9 @@ impl Metrics {
         gauge!(names::CONNECTIONS, "state" => "idle").set(idle as f64);
         gauge!(names::CONNECTIONS, "state" => "used").set(f64::from(all) - idle as f64);
         gauge!(names::SANDBOX_USABLE).set(f64::from(u8::from(now.sandbox)));
+        if let Some(up) = now.bus {
+            gauge!(names::BUS_UP).set(f64::from(u8::from(up)));
+        }
         if let Some((warnings, critical)) = now.alerts {
             gauge!(names::OPEN_ALERTS, "level" => AlertLevel::Warning.as_str()).set(warnings as f64);
             gauge!(names::OPEN_ALERTS, "level" => AlertLevel::Critical.as_str()).set(critical as f64);

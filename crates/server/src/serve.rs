@@ -19,6 +19,7 @@ use guildhall_team::vault::{Vault, VaultError};
 use guildhall_team::{Places, Team, TeamError, TeamProviders, WebhookPace};
 use guildhall_types::{Clock, boundary};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -94,6 +95,9 @@ pub struct Server {
     app: App,
     listener: TcpListener,
     address: SocketAddr,
+    /// What keeps the link to other servers, and how it ends.
+    linked: JoinHandle<()>,
+    alone_again: CancellationToken,
     /// Held as long as the server lives; nobody else may work in the data folder.
     _lock: File,
 }
@@ -185,7 +189,10 @@ impl Server {
         if agents > 0 {
             tracing::info!(agents, "the agents that every team begins with were made");
         }
-        let bus = Bus::in_memory();
+        let bus = match &config.redis_url {
+            Some(url) => Bus::over_redis(url.clone(), &team.store.installation().await?, Arc::clone(&clock)),
+            None => Bus::in_memory(),
+        };
         let sandbox = Sandbox::new(config.sandbox).with_toolchains(toolchains);
         let own = config.own_addresses.clone();
         let outside = Outside::without(move |address| own.iter().any(|network| network.contains(&address)));
@@ -205,6 +212,13 @@ impl Server {
         tokio::spawn(last("keys", PAUSE, closing.clone(), move || keys::watch(watched.clone(), stop.clone())));
         let stop = closing.clone();
         tokio::spawn(last("figures", PAUSE, closing.clone(), move || Arc::clone(&told).keep_up(stop.clone())));
+        // Longer than anything else: what this server gives back when it stops, others are to hear of.
+        let alone_again = CancellationToken::new();
+        let (heard, commits, stop) = (bus.clone(), team.store.commits(), alone_again.clone());
+        let linked = tokio::spawn(last("bus", PAUSE, alone_again.clone(), move || {
+            let (bus, commits, stop) = (heard.clone(), commits.clone(), stop.clone());
+            async move { bus.keep_linked(commits, stop.cancelled()).await }
+        }));
         let backups = plan.map(|plan| {
             let (store, data) = (team.store.clone(), config.data_dir.clone());
             Backups::new(store, Arc::clone(&team.places), clock.clone(), Arc::clone(&team.vault), plan, data)
@@ -227,7 +241,7 @@ impl Server {
             started: clock.now(),
             closing,
         };
-        Ok(Self { app, listener, address, _lock: lock })
+        Ok(Self { app, listener, address, linked, alone_again, _lock: lock })
     }
 
     /// Where it listens.
@@ -252,7 +266,7 @@ impl Server {
     /// # Errors
     /// When the listener fails.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { app, listener, .. } = self;
+        let Self { app, listener, linked, alone_again, .. } = self;
         let closing = app.closing.clone();
         let (team, end) = (app.team.clone(), closing.clone());
         let mailing = tokio::spawn(last("mail", PAUSE, closing.clone(), move || {
@@ -312,6 +326,10 @@ impl Server {
             && let Err(error) = keeping.await
         {
             tracing::error!(%error, "the making of backups failed");
+        }
+        alone_again.cancel();
+        if let Err(error) = linked.await {
+            tracing::error!(%error, "the link to other servers failed");
         }
         boundary!("shutdown.at-rest");
         app.team.store.close().await;

@@ -4640,10 +4640,17 @@ export type components = {
         };
         /** @description What carries hints between the parts of the server. */
         BusState: {
-            /** @description `memory`: within this process. */
+            /** @description `memory`: within this process; `redis`: also to the other servers of the team. */
             kind: string;
-            /** @description Whether it carries anything. */
+            /** @description Whether it carries all that it should: over Redis, whether words come through. */
             ok: boolean;
+            /**
+             * Format: date-time
+             * @description Since when that is so, over Redis.
+             */
+            since: string | null;
+            /** @description Why they do not come through, if that is known. */
+            trouble: string | null;
         };
         /** @description The cache of a tool that goes. */
         CacheGoing: {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use guildhall_bus::RedisUrl;
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
 use guildhall_team::mail::{Sender, SmtpSettings};
@@ -146,10 +147,18 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
     let (s3, s3_faults) = super::s3::read(s);
     let (backup, backup_rules) = super::backup::read(s, &s3);
 
+    let redis_url = s.value(
+        layers::REDIS_URL,
+        "redis:// or rediss:// (by TLS) and a server's address, without anything behind it but the number of a database, such as redis://:PASSWORD@10.0.0.5:6379 (not shown here: it may hold a password); or nothing, where one server is all there is",
+        RedisUrl::parse,
+    );
+
     let mut notes = Vec::new();
-    if let Some(found) = s.find(layers::REDIS_URL) {
+    let postgres = database_url.as_ref().is_some_and(|url| !url.expose().starts_with("sqlite:"));
+    let redis_url = redis_url.filter(|_| postgres);
+    if let Some(found) = s.find(layers::REDIS_URL).filter(|_| !postgres) {
         notes.push(format!(
-            "{} is set, but this version of Guildhall runs on one machine and does not use Redis yet; it is left alone",
+            "{} is set, but with SQLite there is one server, which has nobody to hear of; it is left alone",
             found.at
         ));
     }
@@ -181,6 +190,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             listen,
             database_url: database_url
                 .unwrap_or_else(|| Secret::new(format!("sqlite://{}", data_dir.join("guildhall.db").display()))),
+            redis_url,
             data_dir,
             public_url: public_url.map(|(url, _)| url),
             preview_url: preview_url.map(|(url, _)| url),

@@ -84,11 +84,21 @@ fn everything_can_be_said_by_the_environment() {
     assert_eq!(config.url(config.listen), "https://guild.example.com");
     assert_eq!(config.anthropic.as_ref().unwrap().base_url.as_str(), "http://127.0.0.1:9/x");
     assert_eq!(config.simulated.as_ref().unwrap().base_url.as_str(), "http://127.0.0.1:4301/");
-    assert!(config.notes[0].contains("does not use Redis yet"), "{:?}", config.notes);
+    assert_eq!(config.redis_url.as_ref().unwrap().shown(), "r:6379");
+    assert!(config.notes.is_empty(), "{:?}", config.notes);
     let shown = format!("{config:?}");
     for secret in ["pass-word", "sk-ant"] {
         assert!(!shown.contains(secret), "{shown}");
     }
+}
+
+#[test]
+fn redis_is_left_alone_beside_sqlite() {
+    let config = read(Case { env: &[("REDIS_URL", "redis://:pass-word@r")], ..Case::default() }, &Flags::default());
+    let config = config.unwrap();
+    assert!(config.redis_url.is_none());
+    assert!(config.notes[0].contains("with SQLite there is one server"), "{:?}", config.notes);
+    assert!(!config.notes[0].contains("pass-word"));
 }
 
 #[test]
@@ -110,6 +120,9 @@ fn a_bad_value_is_told_with_its_place_and_what_is_expected() {
         ("GUILDHALL_LOG", "guildhall=loud", "expected a level or a filter"),
         ("DATABASE_URL", "mysql://me:secret@db", "DATABASE_URL in the environment: expected sqlite://"),
         ("DATABASE_URL", "sqlite://relative.db", "an absolute path"),
+        ("REDIS_URL", "redis.example.com:6379", "REDIS_URL in the environment: expected redis:// or rediss://"),
+        ("REDIS_URL", "redis://:secret@h/first", "the number of a database"),
+        ("REDIS_URL", "rediss://:secret@h#insecure", "without anything behind it"),
         ("ANTHROPIC_API_KEY", "two words", "ANTHROPIC_API_KEY in the environment: expected a key"),
         (
             "ANTHROPIC_BASE_URL",

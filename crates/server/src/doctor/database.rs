@@ -48,7 +48,7 @@ pub(super) async fn examine(config: &Config, clock: Arc<dyn Clock>) -> Vec<Line>
         Ok(facts) => {
             lines[0].detail.push_str(&format!("; its version is {}", facts.version));
             if let Some(server) = facts.server {
-                lines.extend(fit(&server, folder::is_taken(&config.data_dir)));
+                lines.extend(fit(&server, folder::is_taken(&config.data_dir), config.redis_url.is_some()));
                 // Once more: this asks for nothing else, so that the time in between is the way there and back.
                 let before = clock.now();
                 if let Ok(Some(again)) = store.facts().await.map(|facts| facts.server) {
@@ -95,8 +95,8 @@ async fn schema(store: &Store, kind: &str) -> Line {
 }
 
 /// What a database server needs beside answering. Nothing of ours needs an extension. `running` says whether the server of
-/// this data folder is at work: it is connected then.
-fn fit(server: &ServerFacts, running: bool) -> Vec<Line> {
+/// this data folder is at work: it is connected then. `shared` says whether servers hear of each other.
+fn fit(server: &ServerFacts, running: bool, shared: bool) -> Vec<Line> {
     let mut lines = Vec::new();
     if server.number < POSTGRES {
         let detail =
@@ -111,11 +111,17 @@ fn fit(server: &ServerFacts, running: bool) -> Vec<Line> {
         lines.push(Line::new(Level::Fail, WHAT, detail));
     }
     if server.others.len() > usize::from(running) {
-        let detail = format!(
-            "other programs of Guildhall work on this database: {} (process@machine). Only one server may in this version: several do not hear of each other's changes at once. Stop those that should not run",
-            server.others.join(", ")
-        );
-        lines.push(Line::new(Level::Warn, WHAT, detail));
+        let others = format!("other programs of Guildhall work on this database: {}", server.others.join(", "));
+        lines.push(match shared {
+            true => Line::new(Level::Ok, WHAT, format!("{others} (process@machine)")),
+            false => Line::new(
+                Level::Warn,
+                WHAT,
+                format!(
+                    "{others} (process@machine). Servers hear of each other's changes at once by Redis alone: name one for all of them in REDIS_URL, or stop those that should not run"
+                ),
+            ),
+        });
     }
     lines
 }
@@ -161,14 +167,16 @@ mod tests {
             now: DateTime::UNIX_EPOCH,
             others: vec!["7@here".to_owned()],
         };
-        assert!(fit(&good, true).is_empty());
+        assert!(fit(&good, true, false).is_empty());
         let told = |server: &ServerFacts, running| {
-            let lines = fit(server, running);
+            let lines = fit(server, running, false);
             assert_eq!(lines.len(), 1, "{lines:?}");
             (lines[0].level, lines[0].detail.clone())
         };
         let (level, detail) = told(&good, false);
-        assert!(level == Level::Warn && detail.contains("7@here"), "{detail}");
+        assert!(level == Level::Warn && detail.contains("7@here") && detail.contains("REDIS_URL"), "{detail}");
+        let lines = fit(&good, false, true);
+        assert!(lines[0].level == Level::Ok && lines[0].detail.contains("7@here"), "{lines:?}");
         let old = ServerFacts { number: 140_003, others: Vec::new(), ..good.clone() };
         assert!(told(&old, false).1.contains("PostgreSQL 14 is older"));
         let latin = ServerFacts { encoding: "LATIN1".to_owned(), others: Vec::new(), ..good };

@@ -65,6 +65,7 @@ metrics! {
     DATABASE_UP "guildhall_database_up" Gauge [] "1 when the database took something that was written within five seconds.";
     DATABASE_SECONDS "guildhall_database_turn_seconds" Gauge [] "Seconds until the database had taken something that was written, when that was last tried.";
     CONNECTIONS "guildhall_database_connections" Gauge ["state"] "Connections to the database, used or idle.";
+    BUS_UP "guildhall_bus_up" Gauge [] "1 while what other servers say comes through Redis; absent where there is none.";
     EVENTS "guildhall_events_total" Counter [] "Events of the team, on all nodes, since its first one.";
     ACTIVE_AGENTS "guildhall_active_agents" Gauge [] "Runs of the whole team at work, on all nodes.";
     QUEUE_DEPTH "guildhall_queue_depth" Gauge [] "Runs of the whole team that wait in the queue.";

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use guildhall_bus::Link;
 use guildhall_sandbox::{Isolation, Report};
 use guildhall_store::Backend;
 use guildhall_team::NodeNow;
@@ -137,10 +138,24 @@ pub struct Database {
 /// What carries hints between the parts of the server.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BusState {
-    /// `memory`: within this process.
+    /// `memory`: within this process; `redis`: also to the other servers of the team.
     kind: &'static str,
-    /// Whether it carries anything.
+    /// Whether it carries all that it should: over Redis, whether words come through.
     ok: bool,
+    /// Since when that is so, over Redis.
+    since: Option<DateTime>,
+    /// Why they do not come through, if that is known.
+    trouble: Option<String>,
+}
+
+impl From<Option<Link>> for BusState {
+    fn from(link: Option<Link>) -> Self {
+        match link {
+            // It lives as long as the process that answers.
+            None => Self { kind: "memory", ok: true, since: None, trouble: None },
+            Some(Link { up, since, trouble }) => Self { kind: "redis", ok: up, since: Some(since), trouble },
+        }
+    }
 }
 
 /// How agents' commands are kept apart from the host.
@@ -215,8 +230,7 @@ pub async fn health_detailed(State(app): State<App>) -> Result<Json<HealthDetail
             milliseconds: reading.and_then(|reading| reading.database_millis),
             trouble,
         },
-        // A bus in memory lives as long as the process that answers.
-        bus: BusState { kind: "memory", ok: true },
+        bus: app.bus.link().into(),
         nodes,
         sandbox: SandboxReport::from(&*sandbox),
         limits: limits(&app).await.unwrap_or_default(),

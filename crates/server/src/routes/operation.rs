@@ -116,6 +116,7 @@ pub async fn get_metrics(State(app): State<App>) -> impl IntoResponse {
         calls: (sum(|state| state.in_flight), sum(|state| state.queued)),
         connections: app.team.store.connections(),
         events,
+        bus: app.bus.link().map(|link| link.up),
         sandbox: app.engine.sandbox_report().await.usable,
         alerts,
         spans: app.traces.as_ref().map(Traces::told).unwrap_or_default(),

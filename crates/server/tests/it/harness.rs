@@ -93,6 +93,7 @@ impl TestApp {
             key_file: None,
             key_file_guarded: false,
             database_url,
+            redis_url: None,
             sandbox: Isolation::Bubblewrap,
             log_format: LogFormat::Text,
             log: String::new(),

@@ -27,12 +27,15 @@ mod log;
 mod mail;
 mod main_path;
 mod mcp;
+mod nodes;
 mod older;
 mod page;
 mod post;
 mod program;
 mod provider;
 mod receiver;
+#[path = "../../../bus/tests/it/redis.rs"]
+mod redis;
 mod remotes;
 mod rotation;
 mod routes;

@@ -2,7 +2,7 @@
 
 mod account;
 mod agents;
-mod alerts;
+pub mod alerts;
 mod attachments;
 mod audit;
 mod auth;

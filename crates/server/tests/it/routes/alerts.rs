@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::harness::TestApp;
 
 /// A reading so many seconds from now on.
-fn reading(app: &TestApp, seconds: i64, memory: i64, failures: i64) -> Reading {
+pub fn reading(app: &TestApp, seconds: i64, memory: i64, failures: i64) -> Reading {
     Reading {
         node: app.app.engine.node(),
         at: app.app.team.clock.now() + Duration::seconds(seconds),
