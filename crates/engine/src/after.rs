@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use guildhall_git::{BroughtUp, ConflictFile, DiffLimits, GitError, Landed, Repo};
 use guildhall_sandbox::Room;
 use guildhall_store::{Claimed, Counts, Ending};
-use guildhall_team::{Added, added_secrets, listed};
+use guildhall_team::{Added, Wish, added_secrets, listed};
 use guildhall_types::feature::{Feature, Move, Problem, Stage};
 use guildhall_types::project::AfterWork;
 use guildhall_types::run::{CheckKind, DiffStat, RunIntent, RunStatus};
@@ -120,7 +120,9 @@ impl<'a> After<'a> {
         }
         let stat = self.repo.stat(&ground.base, &commit).await?;
         let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
+        engine.give(lease, self.repo, Wish::run(run.id, Some(&commit))).await?;
         team.store.take_in(lease, commit.as_str(), stat, &said).await?;
+        engine.stands_at(&team.places.run(run.id), &commit)?;
         ground.head = commit;
         settle(engine, *lease, self.repo, ground).await;
         Ok(())

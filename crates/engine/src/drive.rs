@@ -380,6 +380,7 @@ impl Engine {
             blot: blot.clone(),
             tells: step.is_none() && claimed.feature.card.kind == FeatureKind::Card,
             mode: Some(claimed.feature.card.mode).filter(|_| claimed.feature.card.kind == FeatureKind::Chat),
+            engine: self.clone(),
             team: team.clone(),
             leaving,
             hold: self.0.pace.hold(),

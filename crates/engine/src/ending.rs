@@ -3,12 +3,13 @@
 use guildhall_agent::{Ended, JournalError};
 use guildhall_git::{GitError, Repo};
 use guildhall_store::{Ending, Lease, StoreError};
+use guildhall_team::{TeamError, Wish};
 use guildhall_types::DateTime;
 use guildhall_types::feature::{Move, Problem};
 use guildhall_types::run::{Awaits, RunEvent, RunStatus};
 
 use crate::Engine;
-use crate::problems::{chain, unsaved};
+use crate::problems::{Trouble, chain, unsaved};
 use crate::room;
 use crate::worktree::Ground;
 
@@ -72,13 +73,18 @@ pub(crate) fn put_off(engine: &Engine, error: &(dyn std::error::Error + 'static)
 /// branch that somebody moved stays where it is; that is told.
 pub(crate) async fn settle(engine: &Engine, lease: Lease, repo: &Repo, ground: &Ground) {
     let (branch, head) = (&ground.branch, &ground.head);
-    let error = match repo.settle_branch(branch, head).await {
+    let settled = async {
+        repo.settle_branch(branch, head).await?;
+        engine.give(&lease, repo, Wish::branch(branch, Some(head))).await
+    };
+    let error = match settled.await {
         Ok(()) => return,
-        Err(error) => error,
+        Err(trouble) if trouble.lost() => return,
+        Err(trouble) => trouble,
     };
     tracing::warn!(run = %lease.run, branch, error = &error as &dyn std::error::Error, "a run's branch was not brought up to date");
     let text = match error {
-        GitError::Moved { .. } => format!(
+        Trouble::Git(GitError::Moved { .. }) | Trouble::Team(TeamError::Git(GitError::Moved { .. })) => format!(
             "Somebody else moved the branch {branch}, so it stays where it is. The work is whole and can be merged: it is at \
              commit {head}."
         ),

@@ -71,10 +71,15 @@ impl Engine {
                     // A step of which it is rests, and its time with it.
                     self.0.executions.notify_one();
                 }
-                RunStatus::Running => {}
+                RunStatus::Running => {
+                    // At another node: whoever works by hand here leaves, as they would if it were this one.
+                    if self.0.team.shared.is_on() && !self.active().contains_key(&run.id) {
+                        self.send_away(run.id, false);
+                    }
+                }
                 // Whatever ended it, here it must not go on. A run that ended by itself is no longer among the active ones.
                 RunStatus::Stopped | RunStatus::Closed => {
-                    self.cancel(run.id);
+                    self.cancel(run.id, run.attempt);
                     if run.status == RunStatus::Closed {
                         self.leave_ground(run.id);
                     }

@@ -13,7 +13,7 @@ use guildhall_git::{GitError, Identity, Oid, Repo, Worktree};
 use guildhall_llm::{ErrorKind, models};
 use guildhall_sandbox::Groups;
 use guildhall_store::{Counts, Lease, NewFile, Reserved, StoreError, Word};
-use guildhall_team::{Added, Team, TeamError, added_secrets, listed};
+use guildhall_team::{Added, How, Team, TeamError, Wish, added_secrets, listed};
 use guildhall_types::blot::Blot;
 use guildhall_types::budget::{BudgetKind, Need, never};
 use guildhall_types::chat::StopReason;
@@ -26,6 +26,7 @@ use guildhall_types::run::{DiffStat, LedgerRow, Run, RunEvent, RunKey, Said, Tas
 use guildhall_types::{CallId, RunId, boundary};
 use tokio_util::task::TaskTracker;
 
+use crate::Engine;
 use crate::parking::Parking;
 use crate::room::NoRoom;
 use crate::tally::Tally;
@@ -33,6 +34,7 @@ use crate::unsaved::{Tries, Unsaved};
 
 /// A run's journal.
 pub(crate) struct RunJournal {
+    pub(crate) engine: Engine,
     pub(crate) team: Team,
     /// What of the agent's is still ending when its tools are gone.
     pub(crate) leaving: TaskTracker,
@@ -153,6 +155,23 @@ impl RunJournal {
         // It belongs to no turn: whoever takes the run up asks for that one again.
         let row = LedgerRow { turn: None, ..row };
         self.unsaved.bill(&self.team.store, self.lease, row).await;
+    }
+
+    /// Lets all nodes have a snapshot, before anybody counts on it.
+    async fn share(&self, commit: &Oid) -> Result<(), JournalError> {
+        let mut tries = Tries::within(self.patience);
+        loop {
+            let wish = Wish::run(self.id(), Some(commit));
+            let how = How { lease: Some(&self.lease), ..How::default() };
+            let done = match self.team.shared.give(self.run.project_id, &self.repo, &[wish], how).await {
+                Ok(()) => Ok(()),
+                Err(TeamError::Store(error)) => Err(error),
+                Err(error) => return Err(unsaved(error)),
+            };
+            if !tries.go_on(&done).await {
+                return done.map_err(refused);
+            }
+        }
     }
 
     /// Takes a snapshot of the files, if they changed. Returns it with the whole change since the base, and what is to be
@@ -324,6 +343,9 @@ impl Journal for RunJournal {
             true => self.snapshot(turn.number).await?,
             false => (None, Vec::new()),
         };
+        if let Some((commit, _)) = &taken {
+            self.share(commit).await?;
+        }
         let saved = taken.as_ref().map(|(commit, stat)| (commit.to_string(), *stat));
         let hits = self.groups.take_hits(self.run.member_id, &self.id().to_string());
         events.extend(hits.iter().map(|over| RunEvent::Note { text: format!("A command met a limit. {over}") }));
@@ -370,6 +392,7 @@ impl Journal for RunJournal {
             }
         }
         if let Some((commit, ..)) = taken {
+            self.engine.stands_at(&self.team.places.run(self.id()), &commit).map_err(unsaved)?;
             *self.head.lock().unwrap_or_else(PoisonError::into_inner) = commit;
         }
         self.bus.settled(self.id(), turn.number);

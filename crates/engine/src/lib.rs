@@ -34,6 +34,7 @@ mod samples;
 mod schedule;
 mod services;
 mod set_up;
+mod sharing;
 mod stay;
 mod systems;
 mod tally;
@@ -151,6 +152,13 @@ const USABLE: Duration = Duration::from_secs(3 * 60);
 /// processes stops no node.
 const ONCE_MORE: Duration = Duration::from_secs(3);
 
+/// An attempt at a run that is at work here.
+#[derive(Debug)]
+struct Attempt {
+    number: i64,
+    cancel: CancellationToken,
+}
+
 /// What this host was found to be able to do.
 #[derive(Debug)]
 struct Tried {
@@ -209,8 +217,8 @@ struct Inner {
     report: tokio::sync::Mutex<Option<Tried>>,
     node: NodeId,
     pace: Pace,
-    /// The runs at work here, and how to stop each.
-    active: Mutex<HashMap<RunId, CancellationToken>>,
+    /// The runs at work here, in which attempt, and how to stop each.
+    active: Mutex<HashMap<RunId, Attempt>>,
     /// Whose turn it is to work in the worktree of each of them: one claim's at a time.
     grounds: Mutex<HashMap<RunId, Arc<tokio::sync::Mutex<()>>>>,
     /// The services of runs that this node runs.
@@ -288,6 +296,7 @@ impl Engine {
         let place = tokio::task::spawn_blocking(move || samples::Place::of(&data, now)).await;
         let place = place.map_err(io::Error::other).and_then(|place| place);
         let place = place.map_err(|error| TeamError::internal("the file `node` of the data folder", error))?;
+        team.shared.look().await?;
         let limits = team.limits().await?;
         let groups = tokio::task::spawn_blocking(move || Groups::begin(limits));
         let groups = groups.await.map_err(|error| TeamError::internal("control groups", error))?;
@@ -341,6 +350,7 @@ impl Engine {
         let seen = Arc::new(AtomicI64::new(last_seen));
         engine.last("events", move |engine| hear::listen(engine, Arc::clone(&seen)));
         engine.last("claims", schedule::claim_forever);
+        engine.last("shared repositories", sharing::share_forever);
         engine.last("clean-up", tidy::tidy_forever);
         engine.last("refused hosts", network::note_forever);
         engine.last("reports", morning::report_forever);
@@ -463,7 +473,7 @@ impl Engine {
         trace::note(Key::Outcome, how);
     }
 
-    fn active(&self) -> MutexGuard<'_, HashMap<RunId, CancellationToken>> {
+    fn active(&self) -> MutexGuard<'_, HashMap<RunId, Attempt>> {
         self.0.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -14,7 +14,7 @@ use tracing::Instrument;
 use crate::lasting::{AtWork, caught};
 use crate::passed::Passed;
 use crate::services::Why;
-use crate::{Engine, drive};
+use crate::{Attempt, Engine, drive};
 
 /// Cards that auto mode looks at in one round at most, to find how they would run: meanwhile nothing is claimed.
 const LOOKS: usize = 50;
@@ -139,9 +139,10 @@ impl Engine {
     fn begin(&self, claimed: Claimed) {
         let run = claimed.run.id;
         let cancel = self.0.stop.child_token();
-        if let Some(former) = self.active().insert(run, cancel.clone()) {
+        let attempt = Attempt { number: claimed.lease.attempt, cancel: cancel.clone() };
+        if let Some(former) = self.active().insert(run, attempt) {
             // This node lost it and claims it anew, as after a stop longer than its lease.
-            former.cancel();
+            former.cancel.cancel();
         }
         self.may_park(run, claimed.run.member_id, &cancel);
         let (lease, engine) = (claimed.lease, self.clone());
@@ -210,17 +211,20 @@ impl Engine {
     pub(crate) fn forget(&self, run: RunId, cancel: &CancellationToken) {
         cancel.cancel();
         let mut active = self.active();
-        if active.get(&run).is_some_and(CancellationToken::is_cancelled) {
+        if active.get(&run).is_some_and(|attempt| attempt.cancel.is_cancelled()) {
             active.remove(&run);
             self.forget_parking(run);
             self.forget_ground(run);
         }
     }
 
-    /// Stops a run that works here.
-    pub(crate) fn cancel(&self, run: RunId) {
-        if let Some(token) = self.active().get(&run) {
-            token.cancel();
+    /// Stops a run that works here, which was ended in this attempt. One that was begun since goes on: of what another node did,
+    /// this one may hear late.
+    pub(crate) fn cancel(&self, run: RunId, attempt: i64) {
+        if let Some(at_work) = self.active().get(&run)
+            && at_work.number <= attempt
+        {
+            at_work.cancel.cancel();
         }
     }
 }

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use guildhall_agent::{Tool, tools};
+use guildhall_git::Oid;
 use guildhall_sandbox::{Exit, Isolation, Network, Room};
 use guildhall_store::{Claimed, ServiceEnd};
 use guildhall_team::{Team, TeamError};
@@ -201,7 +202,11 @@ impl Engine {
         let (project, repo) = team.ready_project(run.project_id).await?;
         let stay = self.stay(id).await;
         let there = repo.worktree(&id.to_string(), &team.places.run(id))?.filter(|tree| tree.tree().is_dir());
-        let worktree = match there.filter(|_| run.status != RunStatus::Closed) {
+        // One of an earlier state of the work, with which another server went on, is brought to that first.
+        let head = run.head_commit.as_deref().or(run.base_commit.as_deref());
+        let head = head.map(Oid::parse).transpose()?;
+        let behind = head.is_some_and(|head| self.is_behind(&team.places.run(id), &head));
+        let worktree = match there.filter(|_| run.status != RunStatus::Closed && !behind) {
             Some(worktree) => {
                 self.rid_of_checks(&repo, &run, &worktree).await.map_err(of_trouble)?;
                 Some(worktree)

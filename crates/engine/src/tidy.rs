@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub(crate) use broom::author;
 pub use broom::{Broom, Swept};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::audit::{AuditAction, AuditObject, Note};

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use guildhall_git::{GitError, Joined, Oid, Repo, Work, Worktree};
-use guildhall_store::{Claimed, Counts, Lease, Word};
-use guildhall_team::Footing;
+use guildhall_store::{Claimed, Counts, Lease, StoreError, Word};
+use guildhall_team::{Footing, How, Wish};
 use guildhall_types::run::{DiffStat, HeldCard, Run, RunStatus, Turn};
 use guildhall_types::{FeatureId, RunId};
 
@@ -16,6 +16,8 @@ use crate::{checks, set_up};
 
 /// How long somebody who wants to look into a worktree waits for whoever is in there.
 const TURN: Duration = Duration::from_secs(5);
+/// The file beside a worktree that says which state of its run's work it is of.
+const STANDS_AT: &str = "stands-at";
 /// Names that are tried when a run's branch was taken in between.
 const BRANCHES: usize = 20;
 
@@ -59,6 +61,9 @@ impl Engine {
             };
             let own_name = feature.card.branch.is_some();
             let (worktree, branch) = add(repo, run.id, &folder, &run.branch, own_name, &base).await?;
+            self.stands_at(&folder, &base)?;
+            // What it starts from may be on no ref yet. Others hear of the branch with the work on it.
+            self.give(&claimed.lease, repo, Wish::run(run.id, Some(&base))).await?;
             return Ok(Ground { worktree, branch, head: base.clone(), base, holds });
         };
         let base = Oid::parse(base)?;
@@ -72,7 +77,10 @@ impl Engine {
     /// turn was cut off, it is brought back to the state before.
     async fn placed(&self, repo: &Repo, run: &Run, base: &Oid, head: &Oid, cut_off: bool) -> Result<Worktree, Trouble> {
         let (folder, name) = (self.0.team.places.run(run.id), run.id.to_string());
-        let worktree = match repo.worktree(&name, &folder)? {
+        let there = repo.worktree(&name, &folder)?;
+        // Another node went on with the run since: what is here is of an earlier state of its work.
+        let stale = there.is_some() && self.is_behind(&folder, head);
+        let worktree = match there {
             Some(worktree) => worktree,
             None => {
                 set_up::forget(&folder)?;
@@ -84,7 +92,7 @@ impl Engine {
         // A restoring that was itself cut off has not yet given the agent its `.git` back.
         let given = worktree.tree().join(".git").symlink_metadata().is_ok_and(|found| !found.is_symlink());
         let whole = given && worktree.agent_git().is_dir();
-        if cut_off || !whole {
+        if cut_off || stale || !whole {
             set_up::forget(&folder)?;
             let left = match cut_off {
                 true => None,
@@ -98,7 +106,38 @@ impl Engine {
         } else {
             checks::recover(repo, &worktree, &folder).await?;
         }
+        self.stands_at(&folder, head)?;
         Ok(worktree)
+    }
+
+    /// Notes which state of a run's work the files of its worktree are, where other nodes may go on with it.
+    pub(crate) fn stands_at(&self, folder: &Path, head: &Oid) -> Result<(), GitError> {
+        if !self.0.team.shared.is_on() {
+            return Ok(());
+        }
+        let (file, half) = (folder.join(STANDS_AT), folder.join(format!("{STANDS_AT}.half")));
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| GitError::File { path, deed: "written", source }
+        };
+        std::fs::write(&half, head.as_str()).map_err(failed(&half))?;
+        std::fs::rename(&half, &file).map_err(failed(&file))
+    }
+
+    /// Whether the files of a worktree are of another state of its run's work than this one.
+    pub(crate) fn is_behind(&self, folder: &Path, head: &Oid) -> bool {
+        self.0.team.shared.is_on() && stood_at(folder).as_ref() != Some(head)
+    }
+
+    /// Lets all nodes have a ref of a run that this one holds.
+    pub(crate) async fn give(&self, lease: &Lease, repo: &Repo, wish: Wish) -> Result<(), Trouble> {
+        if !self.0.team.shared.is_on() {
+            return Ok(());
+        }
+        let run = self.0.team.store.run(lease.run).await?;
+        let project = run.ok_or(StoreError::LeaseLost)?.project_id;
+        let how = How { lease: Some(lease), ..How::default() };
+        Ok(self.0.team.shared.give(project, repo, &[wish], how).await?)
     }
 
     /// Makes the worktree of work that rests anew, for whoever wants to look into it. Nothing where there is none to make: its
@@ -197,12 +236,19 @@ impl Engine {
     ) -> Result<Ground, Trouble> {
         // Nobody should be at work in there, and here nobody may be.
         self.end_services(lease.run, Why::Attempt).await;
+        self.give(lease, repo, Wish::run(lease.run, Some(&joined.commit))).await?;
         repo.restore(&ground.worktree, &ground.branch, &joined.base, &joined.commit).await?;
         let stat = repo.stat(&joined.base, &joined.commit).await?;
         let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
         self.0.team.store.move_base(lease, joined.base.as_str(), joined.commit.as_str(), stat, word).await?;
+        self.stands_at(&self.0.team.places.run(lease.run), &joined.commit)?;
         Ok(Ground { base: joined.base, head: joined.commit, ..ground })
     }
+}
+
+/// The state of a run's work that the files of its worktree are of, if that was noted.
+pub(crate) fn stood_at(folder: &Path) -> Option<Oid> {
+    Oid::parse(std::fs::read_to_string(folder.join(STANDS_AT)).ok()?.trim()).ok()
 }
 
 /// What the agent hears of a branch that was joined into its work with conflicts.

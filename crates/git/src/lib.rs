@@ -22,6 +22,7 @@ mod push;
 mod remote;
 mod repo;
 mod serve;
+mod share;
 mod shared_group;
 mod snapshot;
 mod source;
@@ -46,6 +47,7 @@ pub use push::{Push, RefChange};
 pub use remote::Apart;
 pub use repo::{Identity, NewFile, Repo, check_branch};
 pub use serve::{Service, Version};
+pub use share::{BESIDE, Step, Unfinished, is_shared};
 pub use shared_group::{SharedGroup, gather_in};
 pub use snapshot::{LeftOut, Snapshot};
 pub use source::{Login, Source};
@@ -53,9 +55,17 @@ pub use stack::Stacked;
 pub use worktree::{Doors, Worktree};
 
 /// A commit's full id in hexadecimal.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String")]
 pub struct Oid(String);
+
+impl TryFrom<String> for Oid {
+    type Error = GitError;
+
+    fn try_from(text: String) -> Result<Self, GitError> {
+        Self::parse(&text)
+    }
+}
 
 impl Oid {
     /// Reads an id: 40 or 64 hexadecimal digits.

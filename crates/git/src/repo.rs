@@ -277,6 +277,7 @@ pub fn check_branch(name: &str) -> Result<(), GitError> {
 }
 
 /// A repository that is being made beside its final place, so that half of one is never found there.
+#[derive(Debug)]
 pub(crate) struct Half(tempfile::TempDir);
 
 impl Half {

@@ -20,6 +20,14 @@ const LEASE: &str = "GUILDHALL_TEST_LEASE_MS";
 /// `off` where nobody judges the machine on which the tests run: however full it is, work begins.
 const ALERTS: &str = "GUILDHALL_TEST_ALERTS";
 
+/// `on` where repositories are shared with other nodes, as where there is a Redis beside PostgreSQL.
+const SHARES: &str = "GUILDHALL_TEST_SHARES";
+
+/// Whether repositories are shared, as the environment says.
+pub(crate) fn shares() -> bool {
+    std::env::var(SHARES).is_ok_and(|text| text == "on")
+}
+
 /// The usual pace, or the one that the environment says.
 pub(crate) fn pace() -> Pace {
     let judged = std::env::var(ALERTS).map_or(true, |text| text != "off");

@@ -172,7 +172,8 @@ impl Server {
             providers,
         )
         .with_sign_in(Providers::new(config.sign_in.clone())?)
-        .at(&config.url(address));
+        .at(&config.url(address))
+        .sharing(shares_repositories(config));
         if let Some((names, at)) = config.preview_url.as_ref().and_then(PreviewUrl::secured) {
             team = team.with_pages_at(&names, at);
         }
@@ -222,6 +223,7 @@ impl Server {
         let backups = plan.map(|plan| {
             let (store, data) = (team.store.clone(), config.data_dir.clone());
             Backups::new(store, Arc::clone(&team.places), clock.clone(), Arc::clone(&team.vault), plan, data)
+                .beside(&team.shared)
         });
         let app = App {
             team,
@@ -339,6 +341,15 @@ impl Server {
         boundary!("shutdown.end");
         served
     }
+}
+
+/// Whether other nodes have the same repositories.
+fn shares_repositories(_config: &Config) -> bool {
+    #[cfg(debug_assertions)]
+    if crate::boundaries::shares() {
+        return true;
+    }
+    false
 }
 
 /// Lets this process open as many files as its hard limit says. The soft one is 1024 nearly everywhere, for programs that can

@@ -57,6 +57,7 @@ mod secrets;
 mod services;
 mod sessions;
 mod settings;
+mod shared;
 mod sign_ups;
 mod spans;
 mod steps;
@@ -123,6 +124,9 @@ pub use samples::{KnownNode, MemberSample, Minute, NodeSample};
 pub use secrets::SealedSecret;
 pub use services::{NewPass, NewService, ServiceEnd};
 pub use sessions::{NewSession, Session};
+pub use shared::{
+    Appended, AskedMove, Going, LogEntry, Making, NewLog, NewPack, PACK_PART, RefMove, SharedLog, SharedStanding,
+};
 pub use sign_ups::{NewSignUp, OpenSignUp};
 pub use spans::RunSpan;
 pub use steps::StepEnd;

@@ -21,8 +21,9 @@ use uuid::Uuid;
 pub use fill::{Filling, Settled};
 pub use lines::{read_pieces, write_piece};
 
-/// Tables that are made anew out of others.
-const DERIVED: [&str; 1] = ["knowledge_index"];
+/// Tables that are made anew: out of others, or out of the repositories, which a backup holds beside the rows.
+const DERIVED: [&str; 5] =
+    ["knowledge_index", "repository_logs", "repository_packs", "repository_refs", "shared_repositories"];
 /// Bytes of rows that are handed on at once, about.
 const AT_ONCE: usize = 256 * 1024;
 

@@ -48,6 +48,7 @@ mod reports;
 mod repositories;
 mod retention;
 pub mod sample;
+mod shared;
 mod sign_in;
 mod sign_up;
 mod systems;
@@ -91,6 +92,7 @@ pub use project_secrets::{Added, OpenSecret, added_secrets, listed};
 pub use projects::commands;
 pub use providers::{ModelChoice, Models, Provider, TeamProviders};
 pub use retention::RETENTION;
+pub use shared::{How, Shared, Wish};
 pub use sign_in::{Answer, Begin, Begun, Purpose, own_path};
 pub use sign_up::{NewAccount, Registered, SignUp, make_owner};
 pub use systems::built_in_systems;
@@ -124,6 +126,8 @@ pub struct Team {
     pub vault: Arc<Vault>,
     /// Where repositories and worktrees are.
     pub places: Arc<Places>,
+    /// What of the repositories several nodes have in common.
+    pub shared: Shared,
     /// Calls providers.
     pub client: Client,
     /// The keys and addresses that the operator gave to the whole team.
@@ -161,12 +165,14 @@ impl Team {
         client: Client,
         providers: TeamProviders,
     ) -> Self {
+        let places = Arc::new(places);
         Self {
             throttle: Throttle::new(Arc::clone(&clock)),
+            shared: Shared::new(store.clone(), Arc::clone(&places)),
             store,
             clock,
             vault: Arc::new(vault),
-            places: Arc::new(places),
+            places,
             client,
             providers: Arc::new(providers),
             passwords: Passwords::default(),
@@ -199,6 +205,15 @@ impl Team {
     #[must_use]
     pub fn with_pages_at(self, names: &str, at: Url) -> Self {
         Self { pages: Some(Arc::new((names.to_owned(), at))), ..self }
+    }
+
+    /// The same team, whose repositories are shared with other nodes if `on` and the database is one that nodes can share.
+    #[must_use]
+    pub fn sharing(self, on: bool) -> Self {
+        if on {
+            self.shared.begin();
+        }
+        self
     }
 
     /// The same team, which sends mail.

@@ -12,6 +12,7 @@ use guildhall_types::project::{
 use guildhall_types::trace::{Key, Side, Span};
 use guildhall_types::{MemberId, ProjectId};
 
+use crate::shared::Turn;
 use crate::{Team, TeamError, changed, network, remotes};
 
 /// Clones that a node makes at once: each may take long, and much of the network and the disk. More wait, and one place is never
@@ -94,25 +95,51 @@ impl Team {
     /// # Errors
     /// When the store fails, or the project is gone.
     pub async fn prepare_project(&self, id: ProjectId) -> Result<Project, TeamError> {
-        let project = self.store.project(id).await?.ok_or(TeamError::NotFound { what: "project" })?;
+        let mut project = self.store.project(id).await?.ok_or(TeamError::NotFound { what: "project" })?;
         let author = self.identity(project.created_by).await?;
+        if self.shared.is_on() {
+            // Every node hears of it, and one makes it.
+            loop {
+                match self.shared.turn_to_make(id).await? {
+                    Turn::There(repo) => {
+                        return Ok(self.store.project_ready(id, &repo.default_branch().await?).await?);
+                    }
+                    Turn::Ours => break,
+                    Turn::Others => {}
+                }
+                project = self.store.project(id).await?.ok_or(TeamError::NotFound { what: "project" })?;
+                if project.status != ProjectStatus::Preparing {
+                    return Ok(project);
+                }
+            }
+        }
         let span = Span::begin(Side::Internal, "job repository", "");
         span.set(Key::Project, id);
-        let made = span.around(self.make_repository(&project, &author)).await;
+        let making = async {
+            match self.shared.is_on() {
+                true => self.shared.made(id, self.make_repository(&project, &author)).await,
+                false => self.make_repository(&project, &author).await,
+            }
+        };
+        let made = span.around(making).await;
         if made.is_err() {
             span.failed("not-made");
         }
         drop(span);
         match made {
-            Ok(branch) => Ok(self.store.project_ready(id, &branch).await?),
+            Ok(repo) => Ok(self.store.project_ready(id, &repo.default_branch().await?).await?),
             Err(error) => {
                 tracing::warn!(project = %id, error = &error as &dyn std::error::Error, "a repository could not be made");
-                Ok(self.store.project_failed(id, &error.to_string()).await?)
+                let failed = self.store.project_failed(id, &error.to_string()).await?;
+                if self.shared.is_on() {
+                    self.shared.leave(id).await?;
+                }
+                Ok(failed)
             }
         }
     }
 
-    async fn make_repository(&self, project: &Project, author: &Identity) -> Result<String, TeamError> {
+    async fn make_repository(&self, project: &Project, author: &Identity) -> Result<Repo, TeamError> {
         let path = self.places.repository(project.id);
         // A repository appears at its path only when it is whole: one that is there was made before a restart.
         let repo = match Repo::open(&path) {
@@ -137,7 +164,7 @@ impl Team {
                 }
             },
         };
-        Ok(repo.default_branch().await?)
+        Ok(repo)
     }
 
     /// What lets a project's clone in, if its address said so.
@@ -203,7 +230,10 @@ impl Team {
     pub async fn ready_project(&self, id: ProjectId) -> Result<(Project, Repo), TeamError> {
         let project = self.store.project(id).await?.ok_or(TeamError::NotFound { what: "project" })?;
         match project.status {
-            ProjectStatus::Ready => Ok((Repo::open(&self.places.repository(id))?, project)).map(|(r, p)| (p, r)),
+            ProjectStatus::Ready => {
+                let repo = self.shared.caught_up(id).await?;
+                Ok((project, repo))
+            }
             ProjectStatus::Preparing => Err(TeamError::conflict(
                 "project-not-ready",
                 "the project's repository is still being made; wait a moment",

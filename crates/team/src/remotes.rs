@@ -15,6 +15,7 @@ use guildhall_types::remote::{ProjectRemote, PutRemote};
 use guildhall_types::{DateTime, ProjectId};
 use tokio::sync::watch;
 
+use crate::shared::{How, Wish};
 use crate::{Team, TeamError};
 
 /// How often one is looked at that the server follows.
@@ -270,6 +271,8 @@ impl Team {
             (0, _) => {
                 // Whoever merges or pushes in between is not undone: the next look finds both to have gone on.
                 repo.forward(branch, &ours, &theirs).await?;
+                let wish = Wish::branch(branch, Some(&theirs));
+                self.shared.give(project.id, repo, &[wish], How { again: true, ..How::default() }).await?;
                 (looked.seen, looked.behind) = (Some(theirs.to_string()), Some(0));
                 self.came_to(project, repo, &ours).await?;
             }
@@ -290,7 +293,10 @@ impl Team {
         }
         // With the tags of another history, all of that would come.
         match takes {
-            true => repo.fetch_tags(&there.source, there.login.as_ref()).await.map_err(|error| there.told(error)),
+            true => {
+                repo.fetch_tags(&there.source, there.login.as_ref()).await.map_err(|error| there.told(error))?;
+                self.shared.give_below(project.id, repo, "refs/tags/").await
+            }
             false => Ok(()),
         }
     }

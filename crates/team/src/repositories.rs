@@ -1,12 +1,13 @@
 //! Projects' repositories for members' own git: what is fetched from there, and what may be pushed.
 
 use guildhall_git::{GitError, Push, RefChange, Repo, Version, check_branch};
-use guildhall_types::ProjectId;
 use guildhall_types::audit::{AuditAction, AuditObject, AuditOutcome, Note};
 use guildhall_types::member::Member;
 use guildhall_types::project::Project;
+use guildhall_types::{ProjectId, boundary};
 use tokio::sync::mpsc;
 
+use crate::shared::{How, Wish};
 use crate::{Team, TeamError};
 
 /// Fetches and pushes that a node answers at once: each may keep a processor busy. More wait, and one place is never the same
@@ -14,6 +15,8 @@ use crate::{Team, TeamError};
 pub(crate) const EXCHANGES: usize = 6;
 /// Below which the branches of cards are that name none.
 const FOLDER: &str = "guildhall";
+/// Pieces of git's answer that wait to be heard.
+const WAITING: usize = 4;
 /// Refs of a push that the audit names.
 const NAMED: usize = 20;
 
@@ -97,7 +100,10 @@ impl Team {
         self.store.audit(note(project, &push.changes, AuditOutcome::Ok)).await?;
         // What others build on only grows.
         let forward = push.changes.iter().any(|change| change.branch() == Some(&project.default_branch));
-        let done = repo.pushed(push, forward, feed, drain).await;
+        let done = match self.shared.is_on() {
+            false => repo.pushed(push, forward, feed, drain).await,
+            true => self.push_to_all(project, repo, push, forward, feed, drain).await?,
+        };
         let (mut moved, mut refused) = (Vec::new(), Vec::new());
         for change in &push.changes {
             match repo.ref_at(&change.name).await? == change.new {
@@ -126,6 +132,56 @@ impl Team {
             Err(GitError::Program(_)) if !moved.is_empty() => Ok(()),
             done => Ok(done?),
         }
+    }
+}
+
+impl Team {
+    /// The same where other nodes have the repository as well: the client is told that its push is taken when they have it. What of it
+    /// they do not have is not here either then, but kept beside.
+    async fn push_to_all(
+        &self,
+        project: &Project,
+        repo: &Repo,
+        push: &Push,
+        forward: bool,
+        feed: mpsc::Receiver<Vec<u8>>,
+        drain: mpsc::Sender<Vec<u8>>,
+    ) -> Result<Result<(), GitError>, TeamError> {
+        let (said, mut hear) = mpsc::channel(WAITING);
+        // A few lines for each ref.
+        let listen = async {
+            let mut answer = Vec::new();
+            while let Some(piece) = hear.recv().await {
+                answer.push(piece);
+            }
+            answer
+        };
+        let (done, answer) = tokio::join!(repo.pushed(push, forward, feed, said), listen);
+        let mut wishes = Vec::new();
+        for change in &push.changes {
+            if repo.ref_at(&change.name).await? == change.new {
+                wishes.push(Wish::of(&change.name, change.new.clone()));
+            }
+        }
+        boundary!("push.taken");
+        let answer = match self.shared.give(project.id, repo, &wishes, How::default()).await {
+            Ok(()) => answer,
+            Err(TeamError::Git(GitError::Moved { .. })) => {
+                let mut why = Vec::new();
+                for change in &push.changes {
+                    if repo.ref_at(&change.name).await? != change.new {
+                        why.push((change.name.clone(), "somebody else moved it: fetch first".to_owned()));
+                    }
+                }
+                push.refused(&why).into_iter().collect()
+            }
+            Err(error) => return Err(error),
+        };
+        for piece in answer {
+            // The push stands, whoever hears of it.
+            let _ = drain.send(piece).await;
+        }
+        Ok(done)
     }
 }
 

@@ -3,22 +3,25 @@
 mod elsewhere;
 mod short;
 
-use guildhall_git::{Blob, Diff, DiffLimits, Landed, Merge, Oid, Repo, Work};
+use guildhall_git::{Blob, Diff, DiffLimits, GitError, Landed, Merge, Oid, Repo, Work};
 use guildhall_store::StoreError;
 use guildhall_types::feature::Feature;
 use guildhall_types::member::Member;
 use guildhall_types::project::Project;
 use guildhall_types::run::{HeldCard, Run};
-use guildhall_types::{FeatureId, ProjectId};
+use guildhall_types::{FeatureId, ProjectId, boundary};
 
 use crate::footing::UNMERGED;
 use crate::project_secrets::blotted;
+use crate::shared::{How, Wish};
 use crate::{Team, TeamError, merged_before};
 
 /// Bytes of a file that are shown at most.
 const FILE: u64 = 5 * 1024 * 1024;
 /// Commits that are searched for an earlier merge of the same card.
 const SEARCHED: usize = 200;
+/// How often it is merged anew when other nodes merge at the same time.
+const TRIES: usize = 20;
 /// Why work is not merged: the branch has it.
 const NOTHING: &str = "nothing-to-merge";
 /// Names the card in the commit that brought its work.
@@ -58,7 +61,7 @@ impl Team {
     /// [`TeamError::Conflict`] `nothing-yet` before the worktree is made.
     pub async fn diff(&self, id: FeatureId) -> Result<Diff, TeamError> {
         let (feature, run) = self.card_and_run(id).await?;
-        let repo = self.repository(feature.card.project_id)?;
+        let repo = self.shared.caught_up(feature.card.project_id).await?;
         let (base, head) = ends(&run)?;
         let blot = self.blot_of(feature.card.project_id).await?;
         Ok(blotted(repo.diff(&base, &head, &DiffLimits::default()).await?, &blot))
@@ -73,7 +76,7 @@ impl Team {
             None => self.diff(id).await?,
             Some(path) => {
                 let (feature, run) = self.card_and_run(id).await?;
-                let repo = self.repository(feature.card.project_id)?;
+                let repo = self.shared.caught_up(feature.card.project_id).await?;
                 let (base, head) = ends(&run)?;
                 let diff = repo.file_diff(&base, &head, path, &DiffLimits::default()).await?;
                 let diff = diff.ok_or(TeamError::NotFound { what: "change at this path" })?;
@@ -92,7 +95,7 @@ impl Team {
     /// [`TeamError::Conflict`] `nothing-yet` before the worktree is made.
     pub async fn work_file(&self, id: FeatureId, path: &str, side: Side) -> Result<Option<WorkFile>, TeamError> {
         let (feature, run) = self.card_and_run(id).await?;
-        let repo = self.repository(feature.card.project_id)?;
+        let repo = self.shared.caught_up(feature.card.project_id).await?;
         let (base, head) = ends(&run)?;
         let commit = match side {
             Side::Base => base,
@@ -150,13 +153,30 @@ impl Team {
         }
         let author = self.identity(member.id).await?;
         let message = commit_message(feature, message);
-        let commit = match repo.merge(work, &project.default_branch, &message, &author).await? {
-            Merge::Done(commit) => commit.to_string(),
-            Merge::Conflict(files) => {
-                return Err(TeamError::MergeConflict { branch: project.default_branch.clone(), files, merged });
+        let branch = &project.default_branch;
+        let mut tries = 0;
+        let commit = loop {
+            let commit = match repo.merge(work, branch, &message, &author).await? {
+                Merge::Done(commit) => commit,
+                Merge::Conflict(files) => {
+                    return Err(TeamError::MergeConflict { branch: branch.clone(), files, merged });
+                }
+                // Merged before, by a server that died before it could note it: that merge is noted now.
+                Merge::Nothing => {
+                    let commit = self.earlier_merge(repo, branch, id).await?.ok_or_else(nothing_new)?;
+                    Oid::parse(&commit)?
+                }
+            };
+            boundary!("merge.made");
+            tries += 1;
+            match self.give_branch(project.id, repo, branch, &commit).await {
+                // The branch is as another node has left it, and takes this work all the same.
+                Err(TeamError::Git(GitError::Moved { .. })) if tries < TRIES => {}
+                done => {
+                    done?;
+                    break commit.to_string();
+                }
             }
-            // Merged before, by a server that died before it could note it: that merge is noted now.
-            Merge::Nothing => self.earlier_merge(repo, &project.default_branch, id).await?.ok_or_else(nothing_new)?,
         };
         let (feature, _) = self.store.record_merge(id, &commit).await?;
         tracing::info!(feature = %id, commit, member = %member.id, "a feature was merged");
@@ -196,11 +216,25 @@ impl Team {
         head: &Oid,
         tip: &Oid,
     ) -> Result<Landed, TeamError> {
-        let repo = self.repository(project.id)?;
+        let repo = self.shared.caught_up(project.id).await?;
         self.must_hold_no_secret(project.id, &repo, tip, head).await?;
         let author = self.identity(run.member_id).await?;
         let message = commit_message(feature, None);
-        Ok(repo.land(head, tip, &project.default_branch, &message, &author).await?)
+        let landed = repo.land(head, tip, &project.default_branch, &message, &author).await?;
+        if let Landed::Done(commit) = &landed {
+            boundary!("merge.made");
+            match self.give_branch(project.id, &repo, &project.default_branch, commit).await {
+                Err(TeamError::Git(GitError::Moved { .. })) => return Ok(Landed::Moved),
+                done => done?,
+            }
+        }
+        Ok(landed)
+    }
+
+    /// Lets all nodes have a branch with this commit on it, which can be made once more.
+    async fn give_branch(&self, project: ProjectId, repo: &Repo, branch: &str, commit: &Oid) -> Result<(), TeamError> {
+        let wish = Wish::branch(branch, Some(commit));
+        self.shared.give(project, repo, &[wish], How { again: true, ..How::default() }).await
     }
 
     /// The commit by which this work of a card came on the default branch, if a server died before it could note that. One that has
@@ -214,20 +248,23 @@ impl Team {
         feature: FeatureId,
         work: &Work,
     ) -> Result<Option<String>, TeamError> {
-        let repo = self.repository(project.id)?;
+        let repo = self.shared.caught_up(project.id).await?;
         let Some(commit) = self.earlier_merge(&repo, &project.default_branch, feature).await? else { return Ok(None) };
-        Ok(repo.holds(&Oid::parse(&commit)?, work).await?.then_some(commit))
+        let merged = Oid::parse(&commit)?;
+        if !repo.holds(&merged, work).await? {
+            return Ok(None);
+        }
+        match self.give_branch(project.id, &repo, &project.default_branch, &merged).await {
+            // It held for nobody.
+            Err(TeamError::Git(GitError::Moved { .. })) => Ok(None),
+            done => done.map(|()| Some(commit)),
+        }
     }
 
     async fn earlier_merge(&self, repo: &Repo, branch: &str, id: FeatureId) -> Result<Option<String>, TeamError> {
         let trailer = format!("{TRAILER}: {id}");
         let log = repo.log(branch, 0, SEARCHED).await?;
         Ok(log.into_iter().find(|commit| commit.body.lines().any(|line| line == trailer)).map(|commit| commit.id))
-    }
-
-    /// A project's repository, whether or not the project is archived.
-    fn repository(&self, project: ProjectId) -> Result<Repo, TeamError> {
-        Ok(Repo::open(&self.places.repository(project))?)
     }
 }
 

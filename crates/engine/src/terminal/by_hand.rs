@@ -4,13 +4,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use guildhall_git::{GitError, LeftOut, Oid, Repo};
-use guildhall_team::{Team, TeamError};
+use guildhall_git::{GitError, Leaving, LeftOut, Oid, Repo, Worktree};
+use guildhall_team::{How, Team, TeamError, Wish};
 use guildhall_types::event::Happening;
 use guildhall_types::run::{DiffStat, Run, RunEvent};
 use guildhall_types::{MemberId, RunId};
 
 use crate::problems::{Trouble, chain};
+use crate::tidy::author;
+use crate::worktree::stood_at;
 use crate::{Engine, checks};
 
 impl Engine {
@@ -75,13 +77,17 @@ impl Engine {
         let Some(base) = run.base_commit.as_deref() else { return Ok(None) };
         let head = Oid::parse(run.head_commit.as_deref().unwrap_or(base))?;
         let base = Oid::parse(base)?;
-        let repo = Repo::open(&team.places.repository(run.project_id))?;
+        let repo = team.shared.caught_up(run.project_id).await?;
         let worktree = repo.worktree(&id.to_string(), &team.places.run(id))?;
         let Some(worktree) = worktree.filter(|tree| tree.tree().is_dir()) else {
             let gone = "What was changed in a terminal is not saved: the files of this worktree were deleted. The work is as it was saved last.";
             team.store.note_of_files(id, gone).await?;
             return Ok(Some(gone.to_owned()));
         };
+        let folder = team.places.run(id);
+        if let Some(stood) = stood_at(&folder).filter(|_| self.is_behind(&folder, &head)) {
+            return self.keep_late_hand_work(run, &repo, &worktree, &stood).await.map(Some);
+        }
         repo.take_snapshots(&id.to_string(), &head).await?;
         let author = match team.identity(member).await {
             Err(TeamError::NotFound { .. }) => team.identity(run.member_id).await?,
@@ -101,10 +107,35 @@ impl Engine {
         if let Some(left_out) = &left_out {
             said.push_str(&format!(" {left_out}"));
         }
+        team.shared.give(run.project_id, &repo, &[Wish::run(id, Some(&commit))], How::default()).await?;
         if by.store.note_hand_work(id, self.0.node, head.as_str(), commit.as_str(), stat, &said).await? {
+            self.stands_at(&folder, &commit)?;
             repo.settle_branch(&run.branch, &commit).await?;
+            let wish = Wish::branch(&run.branch, Some(&commit));
+            team.shared.give(run.project_id, &repo, &[wish], How::default()).await?;
         }
         Ok(left_out)
+    }
+
+    /// Keeps what was changed in a worktree when another server had gone on with the work already: apart from it.
+    async fn keep_late_hand_work(
+        &self,
+        run: &Run,
+        repo: &Repo,
+        worktree: &Worktree,
+        stood: &Oid,
+    ) -> Result<String, Trouble> {
+        let team = &self.0.team;
+        let (name, now) = (run.id.to_string(), team.clock.now());
+        repo.lay_aside(worktree, stood, &author(), Leaving::ForGood, now).await?;
+        let left = format!("refs/guildhall/left/{name}");
+        team.shared.give_as_here(run.project_id, repo, std::slice::from_ref(&left)).await?;
+        let said = format!(
+            "What was changed in a terminal came too late: another server had gone on with the work. It is no part of it, and is kept \
+             apart, on the ref {left}."
+        );
+        team.store.note_of_files(run.id, &said).await?;
+        Ok(said)
     }
 
     /// What is not kept and was not told in the run yet.

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use guildhall_git::{GitError, Identity, Leaving, LeftOut, Oid, Repo, Worktree};
-use guildhall_store::{RunPlace, Store};
+use guildhall_store::{KnownProject, RunPlace, Store};
 use guildhall_team::backup::sweep_scratch;
-use guildhall_team::{Places, RETENTION};
+use guildhall_team::{Places, RETENTION, TeamError};
 use guildhall_types::feature::FeatureKind;
 use guildhall_types::retention::Retention;
 use guildhall_types::run::Run;
@@ -17,7 +17,11 @@ use super::look::Held;
 use crate::problems::{Trouble, chain};
 use crate::reading::disks;
 use crate::terminal::by_hand;
+use crate::worktree::stood_at;
 use crate::{Engine, checks};
+
+/// How old a pack is that no repository came to have.
+const LOST: chrono::Duration = chrono::Duration::days(1);
 
 /// What a clean-up did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -168,7 +172,7 @@ impl Broom {
 
     async fn remove(&self, place: &RunPlace, run: &Run, over: bool, given_up: bool) -> Result<bool, Trouble> {
         let (id, folder) = (run.id, self.places.run(run.id));
-        let repo = Repo::open(&self.places.repository(run.project_id))?;
+        let repo = self.repository(run.project_id).await?;
         let Some(worktree) = repo.worktree(&id.to_string(), &folder)? else {
             return self.remove_unknown(&folder).await;
         };
@@ -188,8 +192,27 @@ impl Broom {
         let nothing = run.head_commit == run.base_commit || run.head_commit.is_none();
         if let Some(base) = run.base_commit.as_ref().filter(|_| nothing && place.kind != FeatureKind::Card) {
             repo.drop_branch(&run.branch, &Oid::parse(base)?).await?;
+            self.share(run.project_id, &repo, vec![format!("refs/heads/{}", run.branch)]).await?;
         }
         Ok(true)
+    }
+
+    /// A project's repository as all nodes have it.
+    pub(super) async fn repository(&self, project: ProjectId) -> Result<Repo, Trouble> {
+        match &self.engine {
+            Some(engine) => Ok(engine.0.team.shared.caught_up(project).await?),
+            None => Ok(Repo::open(&self.places.repository(project))?),
+        }
+    }
+
+    /// Lets all nodes have these refs as they are here now. What only a stopped server has, they have when it starts.
+    pub(super) async fn share(&self, project: ProjectId, repo: &Repo, names: Vec<String>) -> Result<(), Trouble> {
+        let Some(engine) = &self.engine else { return Ok(()) };
+        match engine.0.team.shared.give_as_here(project, repo, &names).await {
+            // Another node does the same, or works with it again.
+            Err(TeamError::Git(GitError::Moved { .. })) => Ok(()),
+            done => Ok(done?),
+        }
     }
 
     /// Makes what a member changed by hand and what could not be saved then a part of the work: that does not come back by itself.
@@ -221,14 +244,20 @@ impl Broom {
         let name = run.id.to_string();
         repo.take_snapshots(&name, &head).await?;
         let leaving = if over { Leaving::ForGood } else { Leaving::ForAWhile };
+        let folder = self.places.run(run.id);
+        // Where another node went on with the work, what is here is to be seen beside what it was then.
+        let head = match &self.engine {
+            Some(engine) if engine.is_behind(&folder, &head) => stood_at(&folder).unwrap_or(head),
+            _ => head,
+        };
         let laid = async {
-            let folder = self.places.run(run.id);
             // Where somebody was at work by hand, nobody can tell any more what checks left.
             if !by_hand::is_left(&folder) {
                 checks::recover(repo, worktree, &folder).await?;
             }
-            let laid = repo.lay_aside(worktree, &head, &author(), leaving, self.clock.now()).await;
-            laid.map_err(Trouble::from)
+            let left_out = repo.lay_aside(worktree, &head, &author(), leaving, self.clock.now()).await?;
+            self.share(run.project_id, repo, vec![format!("refs/guildhall/left/{name}")]).await?;
+            Ok::<_, Trouble>(left_out)
         };
         match laid.await.and_then(|left_out| all_kept(&left_out)) {
             // Whatever is in the way, such as a full disk: room on it is what is wanted.
@@ -313,6 +342,9 @@ impl Broom {
             });
             match removing.await? {
                 Ok(()) => {
+                    if self.engine.as_ref().is_some_and(|engine| engine.0.team.shared.is_on()) {
+                        self.store.forget_log(project.id).await?;
+                    }
                     tracing::info!(project = %project.id, "the repository of an archived project was removed");
                     swept.gone.push(format!("the repository of {}, archived", project.name));
                 }
@@ -328,6 +360,9 @@ impl Broom {
             Ok(projects) => projects,
             Err(error) => return swept.fault("projects could not be listed", &error),
         };
+        if let Some(engine) = &self.engine {
+            self.shorten_logs(engine, &projects, swept).await;
+        }
         for project in projects {
             let Ok(repo) = Repo::open(&self.places.repository(project.id)) else { continue };
             match repo.pack(false).await {
@@ -337,6 +372,25 @@ impl Broom {
                 Ok(None) => {}
                 Err(error) => swept.fault(&format!("the repository of {} could not be packed", project.name), &error),
             }
+        }
+    }
+
+    /// Keeps short what nodes share of repositories.
+    async fn shorten_logs(&self, engine: &Engine, projects: &[KnownProject], swept: &mut Swept) {
+        let shared = &engine.0.team.shared;
+        if !shared.is_on() {
+            return;
+        }
+        for project in projects.iter().filter(|project| project.archived_at.is_none()) {
+            match shared.shorten(project.id).await {
+                Ok(true) => tracing::info!(project = %project.id, "what is shared of a repository was made short"),
+                Ok(false) => {}
+                Err(error) => swept.fault(&format!("what is shared of {} stays long", project.name), &error),
+            }
+        }
+        // Of a node that died while it put one in place.
+        if let Err(error) = self.store.forget_lost_packs(self.clock.now() - LOST).await {
+            swept.fault("packs that no repository has stay", &error);
         }
     }
 
@@ -368,6 +422,6 @@ pub(super) fn all_kept(left_out: &LeftOut) -> Result<(), Trouble> {
 }
 
 /// In whose name the server saves what is left.
-pub(super) fn author() -> Identity {
+pub(crate) fn author() -> Identity {
     Identity { name: "Guildhall".to_owned(), email: "guildhall@localhost".to_owned() }
 }

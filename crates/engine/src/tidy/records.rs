@@ -101,6 +101,7 @@ impl Broom {
         let Some(place) = self.store.run_place(run).await? else { return Ok(()) };
         if is_over(&place) && !self.is_active(run) && !self.places.run(run).exists() {
             repo.drop_left(left).await?;
+            self.share(place.run.project_id, repo, vec![format!("refs/guildhall/left/{run}")]).await?;
             tracing::info!(%run, "what was left in the worktree of a run was forgotten");
         }
         Ok(())
@@ -110,8 +111,9 @@ impl Broom {
     /// is on its branch; the branch of a chat or a task in which nothing was made. Those of work that was never merged stay.
     async fn tidy_refs(&self, old: &OldRefs) -> Result<(), Trouble> {
         let path = self.places.repository(old.project_id);
-        let Some(base) = old.base_commit.as_ref().filter(|_| path.exists()) else { return Ok(()) };
-        let repo = Repo::open(&path)?;
+        let shared = self.engine.as_ref().is_some_and(|engine| engine.0.team.shared.is_on());
+        let Some(base) = old.base_commit.as_ref().filter(|_| shared || path.exists()) else { return Ok(()) };
+        let repo = self.repository(old.project_id).await?;
         let base = Oid::parse(base)?;
         let head = old.head_commit.as_deref().map_or_else(|| Ok(base.clone()), Oid::parse)?;
         let name = old.id.to_string();
@@ -126,6 +128,8 @@ impl Broom {
             repo.drop_snapshots(&name, &old.branch, &head).await?;
             repo.drop_made_up(&name).await?;
         }
-        Ok(())
+        let hidden = ["runs", "made-up", "left"].map(|folder| format!("refs/guildhall/{folder}/{name}"));
+        let names = hidden.into_iter().chain([format!("refs/heads/{}", old.branch)]).collect();
+        self.share(old.project_id, &repo, names).await
     }
 }

@@ -100,6 +100,7 @@ async fn a_sealed_backup_needs_its_key_and_whatever_is_wrong_with_one_is_named()
     let making = Making {
         store: &team.store,
         places: &team.places,
+        shared: None,
         clock: &*team.clock,
         shelf: &shelf,
         key: Some(&key),

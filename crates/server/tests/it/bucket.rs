@@ -170,6 +170,7 @@ async fn a_bucket_holds_backups_as_a_folder_does_whatever_the_network_does_to_it
     let making = |shelf| Making {
         store: &team.store,
         places: &team.places,
+        shared: None,
         clock: &*team.clock,
         shelf,
         key: Some(&key),
@@ -406,6 +407,7 @@ async fn a_404_that_is_not_the_stores_and_a_claim_that_was_forgotten_harm_no_bac
     let making = |shelf| Making {
         store: &team.store,
         places: &team.places,
+        shared: None,
         clock: &*team.clock,
         shelf,
         key: None,

@@ -172,6 +172,7 @@ impl Team {
         let making = Making {
             store: &team.store,
             places: &team.places,
+            shared: None,
             clock: &*team.clock,
             shelf: &shelf,
             key: None,

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, mpsc};
 use super::list::{Own, Tidied, listed, tidy_alone};
 use super::{BackupError, BackupKey, DamagedRepository, Made, Making, Manifest, Room, Shelf, Verified, verify};
 use crate::vault::Vault;
-use crate::{Places, Team, TeamError, caught};
+use crate::{Places, Shared, Team, TeamError, caught};
 
 /// How often it is looked whether one is due.
 const LOOK: StdDuration = StdDuration::from_secs(30);
@@ -82,6 +82,7 @@ pub struct Backups(Arc<Inner>);
 struct Inner {
     store: Store,
     places: Arc<Places>,
+    shared: Shared,
     clock: Arc<dyn Clock>,
     vault: Arc<Vault>,
     plan: BackupPlan,
@@ -112,7 +113,17 @@ impl Backups {
     ) -> Self {
         let (asked, asking) = mpsc::channel(1);
         let asking = Mutex::new(asking);
-        Self(Arc::new(Inner { store, places, clock, vault, plan, data, asked, asking }))
+        let shared = Shared::new(store.clone(), Arc::clone(&places));
+        Self(Arc::new(Inner { store, places, shared, clock, vault, plan, data, asked, asking }))
+    }
+
+    /// The same beside a server that has the same repositories in hand.
+    #[must_use]
+    pub fn beside(mut self, shared: &Shared) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.shared = shared.clone();
+        }
+        self
     }
 
     /// What the operator wants.
@@ -181,6 +192,7 @@ impl Backups {
         let making = Making {
             store: &inner.store,
             places: &inner.places,
+            shared: Some(&inner.shared),
             clock: &*inner.clock,
             shelf,
             key: key.as_ref(),
@@ -190,6 +202,10 @@ impl Backups {
         // Also before: what is not kept any longer may be what leaves the new one no room. Whatever is wrong with the place, the
         // making says better.
         let before = self.tidy().await.unwrap_or_default();
+        inner.shared.look().await.map_err(|error| BackupError::Internal {
+            what: "finding out whether repositories are shared",
+            source: Box::new(error),
+        })?;
         let made = making.make().await?;
         let Manifest { name, kind, parent, .. } = &made.manifest;
         let bytes = i64::try_from(made.manifest.bytes()).unwrap_or(i64::MAX);

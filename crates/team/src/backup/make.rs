@@ -15,7 +15,7 @@ use super::manifest::{DamagedRepository, FILE, FORMAT, Index, Manifest, Part, Re
 use super::part::Parts;
 use super::shelf::Alone;
 use super::{BackupError, BackupKey, Shelf};
-use crate::Places;
+use crate::{Places, Shared, TeamError};
 
 /// Bytes at the beginning of a pack that say how many objects are in it.
 const PACK_HEAD: usize = 12;
@@ -27,6 +27,8 @@ pub struct Making<'a> {
     pub store: &'a Store,
     /// Where the repositories are.
     pub places: &'a Places,
+    /// What of them several nodes have in common, if any do: what other nodes did is in it as well.
+    pub shared: Option<&'a Shared>,
     /// Tells the moment that names the backup.
     pub clock: &'a dyn Clock,
     /// Where it goes.
@@ -105,15 +107,26 @@ impl Making<'_> {
         let (mut repositories, mut packs) = (Vec::new(), Vec::new());
         let (mut without, mut lost, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
         for (project, title) in &named.projects {
-            let repo = match Repo::open(&self.places.repository(*project)) {
+            let opened = match self.shared.filter(|shared| shared.is_on()) {
+                Some(shared) => shared.caught_up(*project).await,
+                None => Repo::open(&self.places.repository(*project)).map_err(TeamError::from),
+            };
+            let repo = match opened {
                 Ok(repo) => repo,
-                Err(GitError::NotARepository { .. }) => {
+                Err(TeamError::Git(GitError::NotARepository { .. }) | TeamError::Conflict { .. }) => {
                     // One that is still being made, or was tidied away with its project, is not missed.
                     let missed = if named.ready.contains(project) { &mut lost } else { &mut without };
                     missed.push(title.clone());
                     continue;
                 }
-                Err(source) => return Err(BackupError::Repository { project: title.clone(), source }),
+                Err(TeamError::Git(source)) => {
+                    return Err(BackupError::Repository { project: title.clone(), source });
+                }
+                Err(TeamError::Store(error)) => return Err(error.into()),
+                Err(error) => {
+                    let what = "catching up with what other servers share";
+                    return Err(BackupError::Internal { what, source: Box::new(error) });
+                }
             };
             match repository(parts, &repo, (*project, title), &named, known.get(project).copied()).await {
                 Ok((one, pack)) => {

@@ -10,6 +10,7 @@ use guildhall_types::remote::{Published, pull_request};
 
 use super::{TRAILER, commit_message, ends, nothing_new};
 use crate::footing::{UNMERGED, tip_of};
+use crate::shared::LOOKED_THROUGH as LOOKED_THROUGH_REF;
 use crate::{Team, TeamError};
 
 /// Commits that are looked through for cards whose work came with them.
@@ -46,6 +47,8 @@ impl Team {
         let work = Work { base, head };
         let onto = (&work, project.default_branch.as_str());
         let commit = repo.made_up(&run.id.to_string(), onto, &message, &again, &author).await?;
+        let name = format!("refs/guildhall/made-up/{}", run.id);
+        self.shared.give_as_here(project.id, &repo, &[name]).await?;
         // The audit knows of it before the other side does.
         self.store.note_published(id, &run.branch, commit.as_str()).await?;
         drop(kept);
@@ -87,6 +90,7 @@ impl Team {
         if from == to {
             if noted.is_none() {
                 repo.note_looked_through(None, to).await?;
+                self.give_looked_through(project, repo).await?;
             }
             return Ok(Vec::new());
         }
@@ -97,8 +101,16 @@ impl Team {
                 Err(GitError::Moved { .. }) => {}
                 done => done?,
             }
+            self.give_looked_through(project, repo).await?;
         }
         Ok(completed)
+    }
+
+    async fn give_looked_through(&self, project: &Project, repo: &Repo) -> Result<(), TeamError> {
+        match self.shared.give_as_here(project.id, repo, &[LOOKED_THROUGH_REF.to_owned()]).await {
+            Err(TeamError::Git(GitError::Moved { .. })) => Ok(()),
+            done => done,
+        }
     }
 
     /// The cards that were completed, and whether none failed.
