@@ -224,6 +224,8 @@ impl<'a> After<'a> {
             if !marked.is_empty() {
                 return Ok(finish(Move::Finish, summary, Some(unresolved(&marked))));
             }
+            // Other nodes may have merged since.
+            team.shared.caught_up(project.id).await?;
             let back = self.returns < RETURNS;
             let work = ground.work();
             let brought = self.repo.bring_up(&run.id.to_string(), &work, branch, &author, back).await?;

@@ -4,7 +4,7 @@ use guildhall_agent::JournalError;
 use guildhall_git::GitError;
 use guildhall_sandbox::{FileError, SandboxError};
 use guildhall_store::StoreError;
-use guildhall_team::TeamError;
+use guildhall_team::{NOT_SHARED, TeamError};
 use guildhall_types::feature::Problem;
 
 use crate::room::{self, NoRoom};
@@ -57,6 +57,7 @@ impl Trouble {
             Self::Store(error) | Self::Team(TeamError::Store(error)) => room::passes(error),
             Self::Git(error) | Self::Team(TeamError::Git(error)) => room::passes(error),
             Self::NoRoom(error) => room::passes(error),
+            Self::Team(TeamError::Conflict { code: NOT_SHARED, .. }) => Some(room::ELSEWHERE),
             other => room::passes(other),
         }
     }

@@ -13,6 +13,7 @@ use crate::problems::Trouble;
 
 const FULL: &str = "The server's disk is full. The run goes on by itself when there is room; this costs no attempt.";
 const AWAY: &str = "The database did not answer. The run goes on by itself when it does; this costs no attempt.";
+pub(crate) const ELSEWHERE: &str = "Another server has not shared the project's repository yet. The run goes on by itself when it has; this costs no attempt.";
 
 /// A disk is full.
 #[derive(Debug, thiserror::Error)]

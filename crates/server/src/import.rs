@@ -77,6 +77,7 @@ pub async fn run(
     let places = Places::below(&config.data_dir, config.allowed_repo_paths.clone());
     let acting = store.acting_as(program);
     let team = Team::new(acting, clock, vault, places, Client::new()?, TeamProviders::default());
+    team.shared.look().await?;
     let mut whole = true;
     for folder in &folders {
         let shown = plain(&folder.root.display().to_string());

@@ -92,7 +92,7 @@ pub use project_secrets::{Added, OpenSecret, added_secrets, listed};
 pub use projects::commands;
 pub use providers::{ModelChoice, Models, Provider, TeamProviders};
 pub use retention::RETENTION;
-pub use shared::{How, Shared, Wish};
+pub use shared::{How, NOT_SHARED, Shared, Wish};
 pub use sign_in::{Answer, Begin, Begun, Purpose, own_path};
 pub use sign_up::{NewAccount, Registered, SignUp, make_owner};
 pub use systems::built_in_systems;

@@ -18,6 +18,9 @@ use crate::{Team, TeamError, changed, network, remotes};
 /// Clones that a node makes at once: each may take long, and much of the network and the disk. More wait, and one place is never
 /// the same member's as all others.
 pub(crate) const CLONES: usize = 3;
+/// How often a node that has not the folder of which a repository is to be made looks whether another one makes it. Then it tries, and says
+/// what is wrong.
+const FOLDER_LOOKS: u32 = 40;
 /// Checks that a project may have at most.
 const CHECKS: usize = 20;
 /// Characters that its instructions may have at most.
@@ -98,9 +101,10 @@ impl Team {
         let mut project = self.store.project(id).await?.ok_or(TeamError::NotFound { what: "project" })?;
         let author = self.identity(project.created_by).await?;
         if self.shared.is_on() {
-            // Every node hears of it, and one makes it.
-            loop {
-                match self.shared.turn_to_make(id).await? {
+            // Every node hears of it, and one makes it: of a folder, one that has it, if any does.
+            for looks in 0_u32.. {
+                let can = looks >= FOLDER_LOOKS || self.can_make(&project);
+                match self.shared.turn_to_make(id, can).await? {
                     Turn::There(repo) => {
                         return Ok(self.store.project_ready(id, &repo.default_branch().await?).await?);
                     }
@@ -136,6 +140,16 @@ impl Team {
                 }
                 Ok(failed)
             }
+        }
+    }
+
+    /// Whether this node finds what a project's repository is to be made of, as far as that can be told.
+    fn can_make(&self, project: &Project) -> bool {
+        match &project.source {
+            ProjectSource::Clone { url } if url.starts_with('/') || url.starts_with("file:") => {
+                Repo::open(&self.places.repository(project.id)).is_ok() || self.places.source(url).is_ok()
+            }
+            _ => true,
         }
     }
 

@@ -28,6 +28,8 @@ const TRIES: usize = 20;
 const RUNS: &str = "refs/guildhall/runs/";
 /// Up to where a branch was looked through: of two, either will do.
 pub(crate) const LOOKED_THROUGH: &str = "refs/guildhall/looked-through";
+/// Why a repository is not to be had: another node has it, and has not shared it yet.
+pub const NOT_SHARED: &str = "repository-not-shared";
 /// The file in a clone that says what it took last.
 const NOTE: &str = "guildhall-shared";
 
@@ -57,7 +59,7 @@ struct Clone_ {
 #[derive(Debug, Default)]
 struct State {
     note: Option<Note>,
-    /// What a process before this one had moved and not added to the log was looked for.
+    /// What this clone has and the log has not, such as what a process before this one had moved, was looked for.
     swept: bool,
 }
 
@@ -114,7 +116,7 @@ impl Shared {
     }
 
     /// Has repositories shared from now on. With SQLite there is nobody to share them with.
-    pub(crate) fn begin(&self) {
+    pub fn begin(&self) {
         let may = self.0.store.backend() == Backend::Postgres;
         self.0.on.store(may, Ordering::Relaxed);
     }
@@ -166,7 +168,7 @@ impl Shared {
         let Some(log) = self.0.store.shared_log(project).await? else {
             return here().map_err(|error| match error {
                 GitError::NotARepository { .. } if self.is_on() => TeamError::conflict(
-                    "repository-not-shared",
+                    NOT_SHARED,
                     "the project's repository is at another server, which has not shared it yet; try again in a moment",
                 ),
                 error => error.into(),
@@ -202,10 +204,10 @@ impl Shared {
         };
         self.catch_up(&clone, &mut state, project, log).await?;
         let done = self.give_in(&clone, &mut state, project, repo, wishes, how).await;
-        if done.is_err() && how.lease.is_none() {
+        if done.is_err() {
             // What this clone has and others do not is looked for once more.
-            clone.forget_place();
             state.swept = false;
+            clone.place(&state);
         }
         done
     }
@@ -372,9 +374,11 @@ impl Shared {
             tracing::info!(%project, refs = left.len(), "what was left in this clone of a repository is shared now");
         }
         match self.give_in(clone, state, project, repo, &left, How::default()).await {
-            Ok(()) | Err(TeamError::Git(GitError::Moved { .. })) => state.swept = true,
+            Ok(()) | Err(TeamError::Git(GitError::Moved { .. })) => {}
             Err(error) => return Err(error),
         }
+        state.swept = true;
+        clone.place(state);
         Ok(())
     }
 
@@ -395,8 +399,10 @@ impl Clone_ {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn forget_place(&self) {
-        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Says where it stands, unless something of it is to be looked for.
+    fn place(&self, state: &State) {
+        let at = state.note.as_ref().filter(|_| state.swept).map(|note| (note.log, note.seq));
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 }
 
@@ -422,5 +428,5 @@ fn is_kept(name: &str) -> bool {
 }
 
 fn no_note() -> TeamError {
-    TeamError::conflict("repository-not-shared", "what nodes share of this repository has gone; try again in a moment")
+    TeamError::conflict(NOT_SHARED, "what nodes share of this repository has gone; try again in a moment")
 }

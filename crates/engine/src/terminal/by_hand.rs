@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use guildhall_git::{GitError, Leaving, LeftOut, Oid, Repo, Worktree};
+use guildhall_git::{BESIDE, GitError, Leaving, LeftOut, Oid, Repo, Step, Worktree};
 use guildhall_team::{How, Team, TeamError, Wish};
 use guildhall_types::event::Happening;
 use guildhall_types::run::{DiffStat, Run, RunEvent};
@@ -113,8 +113,25 @@ impl Engine {
             repo.settle_branch(&run.branch, &commit).await?;
             let wish = Wish::branch(&run.branch, Some(&commit));
             team.shared.give(run.project_id, &repo, &[wish], How::default()).await?;
+        } else if team.shared.is_on() {
+            return self.keep_beside(run, &repo, &commit).await.map(Some);
         }
         Ok(left_out)
+    }
+
+    /// Keeps what was changed by hand when an agent at another server had begun to work already: apart from its work.
+    async fn keep_beside(&self, run: &Run, repo: &Repo, commit: &Oid) -> Result<String, Trouble> {
+        let team = &self.0.team;
+        let name = format!("{BESIDE}runs/{}/{commit}", run.id);
+        let old = repo.ref_at(&name).await?;
+        repo.move_refs(&[Step { name: name.clone(), old, new: Some(commit.clone()) }]).await?;
+        team.shared.give_as_here(run.project_id, repo, std::slice::from_ref(&name)).await?;
+        let said = format!(
+            "What was changed in a terminal came too late: the work had gone on at another server. It is no part of it, and is kept \
+             apart, on the ref {name}."
+        );
+        team.store.note_of_files(run.id, &said).await?;
+        Ok(said)
     }
 
     /// Keeps what was changed in a worktree when another server had gone on with the work already: apart from it.

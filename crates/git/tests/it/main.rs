@@ -6,6 +6,7 @@ mod backup;
 mod hostile;
 mod login;
 mod pipes;
+mod share;
 mod stack;
 
 use std::fs;

@@ -3,6 +3,7 @@
 mod disks;
 mod invariants;
 mod kills;
+mod nodes;
 mod postgres;
 mod provider;
 mod stopped;

@@ -40,6 +40,7 @@ mod remotes;
 mod rotation;
 mod routes;
 mod schema;
+mod shared;
 mod soak;
 mod socket;
 mod traces;

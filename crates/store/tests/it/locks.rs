@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use guildhall_store::{
-    Claimed, Counts, Ending, NewReset, NewWebhook, ReadUpTo, SealedSecret, StepEnd, Word, webhook_identity,
+    Claimed, Counts, Ending, Going, NewLog, NewPack, NewReset, NewWebhook, ReadUpTo, SealedSecret, SharedStanding,
+    StepEnd, Word, webhook_identity,
 };
 use guildhall_types::chat::{Message, StopReason, Usage};
 use guildhall_types::feature::{Move, Problem};
@@ -196,6 +197,23 @@ async fn a_node_takes_over_a_run_before_its_stretches() {
     let spans = format!("SELECT 1 FROM run_spans WHERE run_id = '{run}' FOR NO KEY UPDATE NOWAIT");
     let over = waits_without(&fresh, &row("runs", run), &spans, claim(&fresh)).await;
     assert_eq!((over.run.id, over.run.attempt), (run, 2));
+}
+
+#[tokio::test]
+async fn what_a_run_shares_takes_the_run_before_the_repository() {
+    let fresh = Fresh::postgres().await;
+    let claimed = at_work(&fresh).await;
+    let (project, node) = (claimed.run.project_id, NodeId::new());
+    fresh.store.take_making(project, node, chrono::Duration::minutes(1)).await.unwrap();
+    let pack = NewPack::default();
+    let new = NewLog { standing: SharedStanding::default(), refs: Vec::new(), pack: pack.clone() };
+    assert!(fresh.store.begin_log(project, node, &new).await.unwrap());
+    let log = fresh.store.shared_log(project).await.unwrap().unwrap().log_id;
+    let going = Going { log, since: 1, moves: &[], drops: false, pack, lease: Some(&claimed.lease) };
+    let repository =
+        format!("SELECT 1 FROM shared_repositories WHERE project_id = '{project}' FOR NO KEY UPDATE NOWAIT");
+    let shared = fresh.store.append_log(project, going);
+    waits_without(&fresh, &row("runs", claimed.run.id), &repository, shared).await.unwrap();
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ mod reports;
 mod samples;
 mod schema;
 mod services;
+mod shared;
 mod steps;
 mod systems;
 mod tidy;

@@ -11,7 +11,7 @@ use guildhall_types::{ProjectId, boundary};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{Clone_, NOTE, Note, Shared, State, TRIES, beside, is_kept, no_note};
+use super::{Clone_, NOT_SHARED, NOTE, Note, Shared, State, TRIES, beside, is_kept, no_note};
 use crate::TeamError;
 
 /// Pieces of a pack that wait for whoever takes them.
@@ -61,22 +61,21 @@ impl Shared {
         repo: &Repo,
     ) -> Result<(), TeamError> {
         let store = &self.0.store;
-        match store.take_making(project, self.0.node, HOLD).await? {
-            Making::Taken => {}
-            Making::There => {
-                let log = store.shared_log(project).await?.ok_or_else(no_note)?;
-                self.catch_up(clone, state, project, log).await?;
-                return Ok(());
-            }
-            Making::Others => {
-                return Err(TeamError::conflict(
-                    "repository-not-shared",
-                    "another server is about to share this repository; try again in a moment",
-                ));
+        loop {
+            match store.take_making(project, self.0.node, HOLD).await? {
+                Making::Taken => break,
+                Making::There => {
+                    let log = store.shared_log(project).await?.ok_or_else(no_note)?;
+                    self.catch_up(clone, state, project, log).await?;
+                    return Ok(());
+                }
+                // Another one that has it as well is about to.
+                Making::Others => tokio::time::sleep(LOOK).await,
             }
         }
         let (log, refs) = self.held(project, self.share_whole(project, repo)).await?;
         let note = Note { log: log.log_id, seq: 1, own: Default::default(), refs };
+        state.swept = true;
         self.keep(clone, state, project, note)?;
         tracing::info!(%project, "a repository is shared with other servers from now on");
         Ok(())
@@ -118,8 +117,12 @@ impl Shared {
         }
     }
 
-    /// Whose turn it is to make a project's repository.
-    pub(crate) async fn turn_to_make(&self, project: ProjectId) -> Result<Turn, TeamError> {
+    /// Whose turn it is to make a project's repository; never this node's where it cannot.
+    pub(crate) async fn turn_to_make(&self, project: ProjectId, can: bool) -> Result<Turn, TeamError> {
+        if !can && self.0.store.shared_log(project).await?.is_none() {
+            tokio::time::sleep(LOOK).await;
+            return Ok(Turn::Others);
+        }
         Ok(match self.0.store.take_making(project, self.0.node, HOLD).await? {
             Making::Taken => Turn::Ours,
             Making::There => Turn::There(self.caught_up(project).await?),
@@ -180,14 +183,19 @@ impl Shared {
             let note = note.filter(|note| note.log == log.log_id);
             let note = note.unwrap_or(Note { log: log.log_id, seq: 0, own: Default::default(), refs: BTreeMap::new() });
             if note.seq >= log.last_seq {
-                self.place(clone, &note);
                 state.note = Some(note);
+                clone.place(state);
                 return Ok(repo);
             }
             match self.followed(project, &repo, &note).await {
-                Ok(Some(next)) => {
+                Ok(Some((next, kept))) => {
                     self.keep(clone, state, project, next)?;
                     boundary!("shared.noted");
+                    if kept {
+                        // What is only here is to be everywhere.
+                        state.swept = false;
+                        clone.place(state);
+                    }
                     return Ok(repo);
                 }
                 Ok(None) => state.note = Some(note),
@@ -198,11 +206,12 @@ impl Shared {
             }
             log = self.0.store.shared_log(project).await?.ok_or_else(no_note)?;
         }
-        Err(TeamError::conflict("repository-not-shared", "this repository could not be caught up with; try again"))
+        Err(TeamError::conflict(NOT_SHARED, "this repository could not be caught up with; try again"))
     }
 
-    /// Takes what came after what a clone took last. Nothing when it went from under this.
-    async fn followed(&self, project: ProjectId, repo: &Repo, note: &Note) -> Result<Option<Note>, TeamError> {
+    /// Takes what came after what a clone took last. Returns as well whether something is kept that only this clone had. Nothing
+    /// when it went from under this.
+    async fn followed(&self, project: ProjectId, repo: &Repo, note: &Note) -> Result<Option<(Note, bool)>, TeamError> {
         let entries = self.0.store.log_after(project, note.seq).await?;
         let Some(first) = entries.first() else { return Ok(None) };
         if !first.is_whole() && first.seq != note.seq + 1 {
@@ -216,12 +225,12 @@ impl Shared {
         }
         boundary!("shared.taken");
         let refs = after(note.refs.clone(), &entries)?;
-        self.settle(repo, &note.refs, &refs).await?;
+        let kept = self.settle(repo, &note.refs, &refs).await?;
         boundary!("shared.settled");
         let seq = entries.last().map_or(note.seq, |entry| entry.seq);
         let mut next = Note { log: note.log, seq, own: note.own.clone(), refs };
         next.follow_own();
-        Ok(Some(next))
+        Ok(Some((next, kept)))
     }
 
     /// Makes a clone out of the log alone. Nothing when it went from under this.
@@ -252,18 +261,18 @@ impl Shared {
         Ok(Some((repo, note)))
     }
 
-    /// Moves the refs of a clone to what holds. What only this one has is kept on a ref of its own.
+    /// Moves the refs of a clone to what holds. What only this one has is kept on a ref of its own; returns whether there was any.
     async fn settle(
         &self,
         repo: &Repo,
         before: &BTreeMap<String, Oid>,
         after: &BTreeMap<String, Oid>,
-    ) -> Result<(), TeamError> {
+    ) -> Result<bool, TeamError> {
         let changed = before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name));
         let changed: std::collections::BTreeSet<&String> = changed.collect();
         for _ in 0..TRIES {
             let here = repo.shared_refs().await?;
-            let mut steps = Vec::new();
+            let (mut steps, mut kept) = (Vec::new(), false);
             for name in &changed {
                 let (at, new) = (here.get(*name), after.get(*name));
                 if at == new {
@@ -275,6 +284,7 @@ impl Shared {
                         None => false,
                     };
                     let place = beside(name, at);
+                    kept |= !held;
                     if !held && here.get(&place) != Some(at) {
                         tracing::warn!(name, %at, place, "what only this server had of a ref is kept beside it");
                         steps.push(Step { name: place.clone(), old: here.get(&place).cloned(), new: Some(at.clone()) });
@@ -285,7 +295,10 @@ impl Shared {
             match repo.move_refs(&steps).await {
                 // Somebody of this node moves it this very moment.
                 Err(GitError::Moved { .. }) => {}
-                done => return Ok(done?),
+                done => {
+                    done?;
+                    return Ok(kept);
+                }
             }
         }
         Err(GitError::Moved { name: "a shared ref".to_owned() }.into())
@@ -359,14 +372,9 @@ impl Shared {
         note: Note,
     ) -> Result<(), TeamError> {
         let written = write(&self.path(project), &note);
-        self.place(clone, &note);
         state.note = Some(note);
+        clone.place(state);
         written
-    }
-
-    fn place(&self, clone: &Clone_, note: &Note) {
-        let at = (note.log, note.seq);
-        *clone.at.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(at);
     }
 
     /// Makes the log of a repository short where what came since its whole entry outweighs that. Returns whether it did.

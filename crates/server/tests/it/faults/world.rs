@@ -382,6 +382,33 @@ impl<'a> Night<'a> {
         other
     }
 
+    /// Another node on the same PostgreSQL, whose folder is all its own.
+    pub fn apart(&self) -> Night<'a> {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let mut copy = super::program("cp");
+        assert!(copy.arg("-a").arg(self.data().join("keys")).arg(&data).status().unwrap().success());
+        let mut other = Self::within(self.template, dir, Arc::clone(&self.sim));
+        other.database.clone_from(&self.database);
+        (other.ordered, other.approved) = (self.ordered, self.approved);
+        other
+    }
+
+    /// Looks at the work of every card, as its page does.
+    pub async fn look_at_all(&self) {
+        for card in &self.template.cards {
+            self.call(Method::GET, &format!("/api/features/{card}/diff"), None).await.unwrap();
+        }
+    }
+
+    /// Knows what a member did at another node.
+    pub fn goes_on_from(&mut self, other: &Night<'_>) {
+        (self.ordered, self.approved) = (other.ordered, other.approved);
+        self.kills.extend(other.kills.iter().cloned());
+        self.heard(other);
+    }
+
     /// Does for a while what a member does.
     pub async fn look_for(&mut self, time: Duration) {
         let began = Instant::now();
