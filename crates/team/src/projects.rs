@@ -104,7 +104,7 @@ impl Team {
             // Every node hears of it, and one makes it: of a folder, one that has it, if any does.
             for looks in 0_u32.. {
                 let can = looks >= FOLDER_LOOKS || self.can_make(&project);
-                match self.shared.turn_to_make(id, can).await? {
+                match Box::pin(self.shared.turn_to_make(id, can)).await? {
                     Turn::There(repo) => {
                         return Ok(self.store.project_ready(id, &repo.default_branch().await?).await?);
                     }
@@ -121,8 +121,8 @@ impl Team {
         span.set(Key::Project, id);
         let making = async {
             match self.shared.is_on() {
-                true => self.shared.made(id, self.make_repository(&project, &author)).await,
-                false => self.make_repository(&project, &author).await,
+                true => Box::pin(self.shared.made(id, self.make_repository(&project, &author))).await,
+                false => Box::pin(self.make_repository(&project, &author)).await,
             }
         };
         let made = span.around(making).await;

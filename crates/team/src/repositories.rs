@@ -102,7 +102,7 @@ impl Team {
         let forward = push.changes.iter().any(|change| change.branch() == Some(&project.default_branch));
         let done = match self.shared.is_on() {
             false => repo.pushed(push, forward, feed, drain).await,
-            true => self.push_to_all(project, repo, push, forward, feed, drain).await?,
+            true => Box::pin(self.push_to_all(project, repo, push, forward, feed, drain)).await?,
         };
         let (mut moved, mut refused) = (Vec::new(), Vec::new());
         for change in &push.changes {

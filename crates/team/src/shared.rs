@@ -181,10 +181,14 @@ impl Shared {
         {
             return Ok(repo);
         }
-        let mut state = clone.state.lock().await;
-        let repo = self.catch_up(&clone, &mut state, project, log).await?;
-        self.sweep(&clone, &mut state, project, &repo).await?;
-        Ok(repo)
+        // On the heap, as all that is rare here: whoever only looks need not carry it on the stack.
+        let follow = async {
+            let mut state = clone.state.lock().await;
+            let repo = self.catch_up(&clone, &mut state, project, log).await?;
+            self.sweep(&clone, &mut state, project, &repo).await?;
+            Ok(repo)
+        };
+        Box::pin(follow).await
     }
 
     /// Lets all nodes have these refs as they are in this clone: when it returns, they do. Does nothing where repositories are not shared.
@@ -193,17 +197,30 @@ impl Shared {
     /// [`GitError::Moved`] where another node was faster: this clone then stands at what holds, and what only it had is on a ref of its
     /// own. The store's error when a lease is lost.
     pub async fn give(&self, project: ProjectId, repo: &Repo, wishes: &[Wish], how: How<'_>) -> Result<(), TeamError> {
-        if !self.is_on() || wishes.is_empty() {
-            return Ok(());
+        match self.is_on() && !wishes.is_empty() {
+            true => Box::pin(self.give_to_all(project, repo, wishes, how)).await,
+            false => Ok(()),
         }
+    }
+
+    async fn give_to_all(
+        &self,
+        project: ProjectId,
+        repo: &Repo,
+        wishes: &[Wish],
+        how: How<'_>,
+    ) -> Result<(), TeamError> {
         let clone = self.clone_of(project);
         let mut state = clone.state.lock().await;
         let Some(log) = self.0.store.shared_log(project).await? else {
             // Its first state has it all.
-            return self.share_in(&clone, &mut state, project, repo).await;
+            return Box::pin(self.share_in(&clone, &mut state, project, repo)).await;
         };
-        self.catch_up(&clone, &mut state, project, log).await?;
+        Box::pin(self.catch_up(&clone, &mut state, project, log)).await?;
         let done = self.give_in(&clone, &mut state, project, repo, wishes, how).await;
+        if how.again && matches!(done, Err(TeamError::Git(GitError::Moved { .. }))) {
+            self.forget_beside(&clone, &mut state, project, repo, wishes).await?;
+        }
         if done.is_err() {
             // What this clone has and others do not is looked for once more.
             state.swept = false;
@@ -268,7 +285,7 @@ impl Shared {
                         _ => false,
                     };
                     if !on {
-                        lost = Some(Wish { name: name.clone(), new: new.clone() });
+                        lost = Some(name.clone());
                         continue;
                     }
                     to = at;
@@ -283,7 +300,7 @@ impl Shared {
             if moves.is_empty() {
                 break;
             }
-            match self.append(project, repo, &note, &here, &moves, how.lease).await? {
+            match Box::pin(self.append(project, repo, &note, &here, &moves, how.lease)).await? {
                 Appended::At(seq) => {
                     boundary!("shared.appended");
                     let mut note = note;
@@ -310,17 +327,32 @@ impl Shared {
                 }
                 Appended::Behind | Appended::Moved(_) => {
                     let log = self.0.store.shared_log(project).await?.ok_or_else(no_note)?;
-                    self.catch_up(clone, state, project, log).await?;
+                    Box::pin(self.catch_up(clone, state, project, log)).await?;
                 }
             }
         }
-        let Some(Wish { name, new }) = lost else { return Ok(()) };
+        let Some(name) = lost else { return Ok(()) };
         tracing::info!(%project, name, "a ref was moved by another node first");
-        if let Some(new) = new.filter(|_| how.again) {
-            let name = beside(&name, &new);
-            repo.move_refs(&[Step { name: name.clone(), old: repo.ref_at(&name).await?, new: None }]).await?;
-        }
         Err(GitError::Moved { name }.into())
+    }
+
+    /// Forgets what is kept of wishes that were not granted, and are done again.
+    async fn forget_beside(
+        &self,
+        clone: &Clone_,
+        state: &mut State,
+        project: ProjectId,
+        repo: &Repo,
+        wishes: &[Wish],
+    ) -> Result<(), TeamError> {
+        let names: Vec<String> =
+            wishes.iter().filter_map(|wish| Some(beside(&wish.name, wish.new.as_ref()?))).collect();
+        let here = repo.shared_refs().await?;
+        let step = |name: &String| Some(Step { name: name.clone(), old: Some(here.get(name)?.clone()), new: None });
+        repo.move_refs(&names.iter().filter_map(step).collect::<Vec<_>>()).await?;
+        // Somebody of this node may have given it to all meanwhile.
+        let gone: Vec<Wish> = names.into_iter().map(|name| Wish::of(name, None)).collect();
+        self.give_in(clone, state, project, repo, &gone, How::default()).await
     }
 
     async fn append(
@@ -373,7 +405,7 @@ impl Shared {
         if !left.is_empty() {
             tracing::info!(%project, refs = left.len(), "what was left in this clone of a repository is shared now");
         }
-        match self.give_in(clone, state, project, repo, &left, How::default()).await {
+        match Box::pin(self.give_in(clone, state, project, repo, &left, How::default())).await {
             Ok(()) | Err(TeamError::Git(GitError::Moved { .. })) => {}
             Err(error) => return Err(error),
         }

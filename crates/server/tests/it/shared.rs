@@ -248,8 +248,8 @@ async fn a_log_that_is_made_short_is_followed_by_who_is_ahead_behind_and_new() {
             third.app.team.ready_project(project).await.unwrap();
         }
     };
-    let (shortened, ()) = tokio::join!(first.shorten_from(project, -1), followers);
-    let again = first.shorten_from(project, -1).await.unwrap();
+    let (shortened, ()) = tokio::join!(first.shorten_beyond(project, 0), followers);
+    let again = first.shorten_beyond(project, 0).await.unwrap();
     assert!(shortened.unwrap() || again);
     let store = &nodes.one.app.team.store;
     let entries = store.log_after(project, 0).await.unwrap();

@@ -17,8 +17,8 @@ use crate::TeamError;
 /// Pieces of a pack that wait for whoever takes them.
 const WAITING: usize = 4;
 /// For how long a node says that it makes something, and how often it says so again.
-const HOLD: TimeDelta = TimeDelta::seconds(60);
-const BEAT: Duration = Duration::from_secs(20);
+const HOLD: TimeDelta = TimeDelta::seconds(15);
+const BEAT: Duration = Duration::from_secs(5);
 /// How often it is looked whether another node has made what it had taken on.
 const LOOK: Duration = Duration::from_millis(500);
 /// A log of which this and twice its whole entry came since is made short.
@@ -49,7 +49,7 @@ impl Shared {
         };
         let clone = self.clone_of(project);
         let mut state = clone.state.lock().await;
-        self.share_in(&clone, &mut state, project, &repo).await?;
+        Box::pin(self.share_in(&clone, &mut state, project, &repo)).await?;
         Ok(true)
     }
 
@@ -61,19 +61,23 @@ impl Shared {
         repo: &Repo,
     ) -> Result<(), TeamError> {
         let store = &self.0.store;
-        loop {
+        let (log, refs) = loop {
             match store.take_making(project, self.0.node, HOLD).await? {
-                Making::Taken => break,
+                Making::Taken => {
+                    let shared = self.held(project, Box::pin(self.share_whole(project, repo))).await?;
+                    if let Some(shared) = shared {
+                        break shared;
+                    }
+                }
                 Making::There => {
                     let log = store.shared_log(project).await?.ok_or_else(no_note)?;
-                    self.catch_up(clone, state, project, log).await?;
+                    Box::pin(self.catch_up(clone, state, project, log)).await?;
                     return Ok(());
                 }
                 // Another one that has it as well is about to.
                 Making::Others => tokio::time::sleep(LOOK).await,
             }
-        }
-        let (log, refs) = self.held(project, self.share_whole(project, repo)).await?;
+        };
         let note = Note { log: log.log_id, seq: 1, own: Default::default(), refs };
         state.swept = true;
         self.keep(clone, state, project, note)?;
@@ -81,11 +85,12 @@ impl Shared {
         Ok(())
     }
 
+    /// Puts all of it into the database. Nothing where this node had not said for too long that it does.
     async fn share_whole(
         &self,
         project: ProjectId,
         repo: &Repo,
-    ) -> Result<(SharedLog, BTreeMap<String, Oid>), TeamError> {
+    ) -> Result<Option<(SharedLog, BTreeMap<String, Oid>)>, TeamError> {
         let store = &self.0.store;
         let Standing { head, object_format, shallow, refs } = repo.standing().await?;
         let refs: Vec<(String, String)> = refs.into_iter().filter(|(name, _)| is_shared(name)).collect();
@@ -95,10 +100,10 @@ impl Shared {
         let new = NewLog { standing, refs, pack };
         boundary!("shared.whole");
         if !store.begin_log(project, self.0.node, &new).await? {
-            return Err(no_note());
+            return Ok(None);
         }
         let log = store.shared_log(project).await?.ok_or_else(no_note)?;
-        Ok((log, new.refs.into_iter().map(|(name, _)| name).zip(all).collect()))
+        Ok(Some((log, new.refs.into_iter().map(|(name, _)| name).zip(all).collect())))
     }
 
     /// Does what may take long, and says again and again that this node does it.
@@ -143,10 +148,10 @@ impl Shared {
             let repo = make.await?;
             let clone = self.clone_of(project);
             let mut state = clone.state.lock().await;
-            self.share_in(&clone, &mut state, project, &repo).await?;
+            Box::pin(self.share_in(&clone, &mut state, project, &repo)).await?;
             Ok(repo)
         };
-        self.held(project, made).await
+        self.held(project, Box::pin(made)).await
     }
 
     /// Lets another node make what could not be made here.
@@ -166,7 +171,7 @@ impl Shared {
             let repo = match Repo::open(&self.path(project)) {
                 Ok(repo) => repo,
                 Err(GitError::NotARepository { .. }) => {
-                    if let Some((repo, note)) = self.cloned(project, &log).await? {
+                    if let Some((repo, note)) = Box::pin(self.cloned(project, &log)).await? {
                         state.swept = true;
                         self.keep(clone, state, project, note)?;
                         return Ok(repo);
@@ -187,7 +192,7 @@ impl Shared {
                 clone.place(state);
                 return Ok(repo);
             }
-            match self.followed(project, &repo, &note).await {
+            match Box::pin(self.followed(project, &repo, &note)).await {
                 Ok(Some((next, kept))) => {
                     self.keep(clone, state, project, next)?;
                     boundary!("shared.noted");
@@ -382,19 +387,20 @@ impl Shared {
     /// # Errors
     /// When the store or git fails.
     pub async fn shorten(&self, project: ProjectId) -> Result<bool, TeamError> {
-        self.shorten_from(project, HEAVY).await
-    }
-
-    /// The same from so many bytes on.
-    ///
-    /// # Errors
-    /// As for [`Shared::shorten`].
-    pub async fn shorten_from(&self, project: ProjectId, heavy: i64) -> Result<bool, TeamError> {
         if !self.is_on() {
             return Ok(false);
         }
-        let (whole, since) = self.0.store.log_weight(project).await?;
-        if since <= whole.saturating_mul(2).max(heavy) {
+        let (whole, _) = self.0.store.log_weight(project).await?;
+        self.shorten_beyond(project, whole.saturating_mul(2).max(HEAVY)).await
+    }
+
+    /// The same where more bytes than these came since its whole entry.
+    ///
+    /// # Errors
+    /// As for [`Shared::shorten`].
+    pub async fn shorten_beyond(&self, project: ProjectId, most: i64) -> Result<bool, TeamError> {
+        let (_, since) = self.0.store.log_weight(project).await?;
+        if since <= most {
             return Ok(false);
         }
         let repo = self.caught_up(project).await?;
