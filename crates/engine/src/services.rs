@@ -206,6 +206,7 @@ impl Engine {
         let head = run.head_commit.as_deref().or(run.base_commit.as_deref());
         let head = head.map(Oid::parse).transpose()?;
         let behind = head.is_some_and(|head| self.is_behind(&team.places.run(id), &head));
+        let behind = behind && !self.active().contains_key(&id);
         let worktree = match there.filter(|_| run.status != RunStatus::Closed && !behind) {
             Some(worktree) => {
                 self.rid_of_checks(&repo, &run, &worktree).await.map_err(of_trouble)?;

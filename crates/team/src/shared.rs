@@ -44,12 +44,12 @@ struct Inner {
     node: NodeId,
     /// Whether repositories are shared.
     on: AtomicBool,
-    clones: Mutex<HashMap<ProjectId, Arc<Clone_>>>,
+    clones: Mutex<HashMap<ProjectId, Arc<OwnClone>>>,
 }
 
 /// One of this node's clones.
 #[derive(Debug, Default)]
-struct Clone_ {
+struct OwnClone {
     /// What it stands at, for whoever only wants to know whether there is something new.
     at: Mutex<Option<(Uuid, i64)>>,
     /// Held while it catches up or something is added.
@@ -145,11 +145,11 @@ impl Shared {
         self.0.places.repository(project)
     }
 
-    fn clones(&self) -> MutexGuard<'_, HashMap<ProjectId, Arc<Clone_>>> {
+    fn clones(&self) -> MutexGuard<'_, HashMap<ProjectId, Arc<OwnClone>>> {
         self.0.clones.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn clone_of(&self, project: ProjectId) -> Arc<Clone_> {
+    fn clone_of(&self, project: ProjectId) -> Arc<OwnClone> {
         Arc::clone(self.clones().entry(project).or_default())
     }
 
@@ -258,19 +258,19 @@ impl Shared {
 
     async fn give_in(
         &self,
-        clone: &Clone_,
+        clone: &OwnClone,
         state: &mut State,
         project: ProjectId,
         repo: &Repo,
         wishes: &[Wish],
         how: How<'_>,
     ) -> Result<(), TeamError> {
-        let mut lost = None;
+        // Others who are faster each time are as one who is.
+        let mut lost = wishes.first().map(|wish| wish.name.clone());
         for _ in 0..TRIES {
             let here = repo.shared_refs().await?;
             let note = state.note.clone().ok_or_else(no_note)?;
-            let mut moves = Vec::new();
-            lost = None;
+            let (mut moves, mut behind) = (Vec::new(), None);
             for Wish { name, new } in wishes {
                 let (known, at) = (note.refs.get(name), here.get(name));
                 if known == new.as_ref() {
@@ -285,7 +285,7 @@ impl Shared {
                         _ => false,
                     };
                     if !on {
-                        lost = Some(name.clone());
+                        behind = Some(name.clone());
                         continue;
                     }
                     to = at;
@@ -298,6 +298,7 @@ impl Shared {
                 moves.push((AskedMove { change, whatever }, to.cloned()));
             }
             if moves.is_empty() {
+                lost = behind;
                 break;
             }
             match Box::pin(self.append(project, repo, &note, &here, &moves, how.lease)).await? {
@@ -323,6 +324,7 @@ impl Shared {
                         // The next one to take this run over puts it right.
                         tracing::warn!(%project, %error, "a run's ref stays behind what is shared of it");
                     }
+                    lost = behind;
                     break;
                 }
                 Appended::Behind | Appended::Moved(_) => {
@@ -339,7 +341,7 @@ impl Shared {
     /// Forgets what is kept of wishes that were not granted, and are done again.
     async fn forget_beside(
         &self,
-        clone: &Clone_,
+        clone: &OwnClone,
         state: &mut State,
         project: ProjectId,
         repo: &Repo,
@@ -387,7 +389,13 @@ impl Shared {
 
     /// Gives what a former process had moved in this clone and died before it gave it, or could not give. States of runs are left out:
     /// whoever holds a run knows which holds.
-    async fn sweep(&self, clone: &Clone_, state: &mut State, project: ProjectId, repo: &Repo) -> Result<(), TeamError> {
+    async fn sweep(
+        &self,
+        clone: &OwnClone,
+        state: &mut State,
+        project: ProjectId,
+        repo: &Repo,
+    ) -> Result<(), TeamError> {
         if state.swept {
             return Ok(());
         }
@@ -426,7 +434,7 @@ impl Shared {
     }
 }
 
-impl Clone_ {
+impl OwnClone {
     fn stands_at(&self) -> Option<(Uuid, i64)> {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }

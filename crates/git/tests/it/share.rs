@@ -74,7 +74,7 @@ async fn a_clone_follows_moves_forced_moves_deletions_tags_and_names_that_take_t
     let hidden = [Step { name: "refs/other/x".to_owned(), old: None, new: Some(one.clone()) }];
     assert!(matches!(other.move_refs(&hidden).await, Err(GitError::BadName { .. })));
 
-    assert!(!place.repo.loses(&[base.clone()], &[two.clone()]).await.unwrap());
+    assert!(!place.repo.loses(std::slice::from_ref(&base), std::slice::from_ref(&two)).await.unwrap());
     assert!(place.repo.loses(&[one], &[two.clone(), base]).await.unwrap());
     assert!(!place.repo.loses(&[], &[]).await.unwrap());
     let unknown = Oid::parse(&"9".repeat(40)).unwrap();

@@ -24,9 +24,17 @@ struct Nodes {
 }
 
 async fn node(url: &str, keys: Option<&Path>) -> TestApp {
-    let (url, keys) = (url.to_owned(), keys.map(Path::to_owned));
+    node_in(url, keys, None).await
+}
+
+/// One whose data folder is there already, if one is named.
+async fn node_in(url: &str, keys: Option<&Path>, data: Option<&Path>) -> TestApp {
+    let (url, keys, data) = (url.to_owned(), keys.map(Path::to_owned), data.map(Path::to_owned));
     let change = move |config: &mut guildhall_server::config::Config| {
         config.database_url = Secret::new(url);
+        if let Some(data) = data {
+            config.data_dir = data;
+        }
         if let Some(keys) = keys {
             let own = config.data_dir.join("keys");
             std::fs::create_dir_all(&own).unwrap();
@@ -159,6 +167,37 @@ async fn what_both_merge_at_once_is_all_there() {
     same(&nodes, project).await;
     let beside = one.shared_refs().await.unwrap().into_keys().filter(|name| name.contains("/beside/")).count();
     assert_eq!(beside, 0, "what was merged anew is kept nowhere");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worktree_is_brought_to_where_another_node_went_on_with_its_work() {
+    let mut nodes = Nodes::start().await;
+    nodes.other.stop().await;
+    let project = nodes.project().await;
+    let path = nodes.card(project, "a.txt").await;
+    nodes.rests(&path).await;
+    nodes.one.stop().await;
+    let follow = |command: &str| {
+        let lines = [json!({ "tools": [["bash", { "command": command }]] }), json!({ "say": "Done." })];
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        json!({ "message": format!("Go on.\n\n```sim\n{}\n```", lines.join("\n")) })
+    };
+    let places = [nodes.other.dir.path().to_owned(), nodes.one.dir.path().to_owned()];
+    for (place, command) in places.iter().zip(["echo y > a.txt; echo z > b.txt", "cat a.txt b.txt > c.txt"]) {
+        let mut app = node_in(&nodes.url, None, Some(place)).await;
+        let mut browser = app.anonymous();
+        browser.cookie.clone_from(&nodes.owner.cookie);
+        browser.post(&format!("{path}/follow-up"), follow(command)).await.is(StatusCode::ACCEPTED);
+        browser.until(&path, |card| card["status"] == "waiting_approval").await;
+        let repo = app.app.team.ready_project(project).await.unwrap().1;
+        assert_eq!(repo.complaints().await.unwrap(), None);
+        if command.contains("c.txt") {
+            let file = browser.get(&format!("{path}/files?path=c.txt")).await;
+            assert_eq!(file.text(), "y\nz\n");
+            browser.call(&format!("{path}/merge")).await.is(StatusCode::OK);
+        }
+        app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,7 @@ use guildhall_types::{ProjectId, boundary};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{Clone_, NOT_SHARED, NOTE, Note, Shared, State, TRIES, beside, is_kept, no_note};
+use super::{NOT_SHARED, NOTE, Note, OwnClone, Shared, State, TRIES, beside, is_kept, no_note};
 use crate::TeamError;
 
 /// Pieces of a pack that wait for whoever takes them.
@@ -55,7 +55,7 @@ impl Shared {
 
     pub(super) async fn share_in(
         &self,
-        clone: &Clone_,
+        clone: &OwnClone,
         state: &mut State,
         project: ProjectId,
         repo: &Repo,
@@ -162,7 +162,7 @@ impl Shared {
     /// Brings a clone to what the log stands at; makes it where there is none.
     pub(super) async fn catch_up(
         &self,
-        clone: &Clone_,
+        clone: &OwnClone,
         state: &mut State,
         project: ProjectId,
         mut log: SharedLog,
@@ -371,7 +371,7 @@ impl Shared {
 
     pub(super) fn keep(
         &self,
-        clone: &Clone_,
+        clone: &OwnClone,
         state: &mut State,
         project: ProjectId,
         note: Note,

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::tell;
 use super::world::{Life, Night, Template};
 use crate::harness::fresh_postgres;
 
 const LEASE: (&str, &str) = ("GUILDHALL_TEST_LEASE_MS", "3000");
 const SHARES: (&str, &str) = ("GUILDHALL_TEST_SHARES", "on");
+/// Longer than a lease.
+const STILL: Duration = Duration::from_secs(8);
 
 /// Where refs of a project's that all nodes have stand at a node.
 fn shared(night: &Night<'_>) -> Vec<(String, String)> {
@@ -101,5 +105,40 @@ async fn killed_while_it_catches_up_it_does_so_again() {
         assert_eq!(shared(&one), shared(&other), "{at}");
         other.terminate().await;
         one.ends_well().await;
+    }
+}
+
+/// A node that stands still for longer than a lease, and goes on when another one has done its work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_runner_changes_nothing_of_what_is_shared() {
+    for at in ["stop git.update-ref.before 5", "stop shared.packed 3"] {
+        tell(at);
+        let template = Template::on(Some(fresh_postgres().await)).await;
+        let mut late = Night::new(&template).await;
+        assert!(late.spawn(&[LEASE, SHARES, ("GUILDHALL_TEST_AT", at)]).await);
+        late.stands_still(at).await;
+        let mut other = late.apart();
+        other.goes_on_from(&late);
+        assert!(other.spawn(&[LEASE, SHARES]).await);
+        tokio::time::sleep(STILL).await;
+        assert_eq!(other.live_as_it_is().await, Life::Finished, "{at}");
+        other.look_at_all().await;
+        let refs = other.refs();
+        late.signal(Signal::CONT);
+        late.until("an end of its commands", |late| late.commands() == 0).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        other.look_at_all().await;
+        let now = other.refs();
+        for (name, commit) in &refs {
+            let same = now.get(name).is_some_and(|now| {
+                now == commit || name.starts_with("refs/guildhall/") && other.holds_within(commit, now)
+            });
+            assert!(same, "a late runner moved {name} from {commit} to {:?}", now.get(name));
+        }
+        assert!(late.health().await);
+        assert_eq!(late.terminate().await.code(), Some(0));
+        other.kills.push(at.to_owned());
+        other.heard(&late);
+        other.ends_well().await;
     }
 }
