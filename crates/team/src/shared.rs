@@ -405,7 +405,8 @@ impl Shared {
         let left: Vec<Wish> = here
             .into_iter()
             .filter(|(name, at)| {
-                let own = name.starts_with(RUNS) || name == LOOKED_THROUGH || begun.contains(name);
+                let own =
+                    name.starts_with(RUNS) || name == LOOKED_THROUGH || begun.contains(&(name.clone(), at.to_string()));
                 note.refs.get(name) != Some(at) && !own
             })
             .map(|(name, at)| Wish::of(name, Some(at)))
@@ -422,13 +423,17 @@ impl Shared {
         Ok(())
     }
 
-    /// The branches that are about to be made for runs: others hear of them with the work on them.
-    async fn begun(&self) -> BTreeSet<String> {
+    /// The branches that were made here for runs, and where they begin: others hear of them with the work on them.
+    async fn begun(&self) -> BTreeSet<(String, String)> {
         let worktrees = self.0.places.worktrees.clone();
         let read = tokio::task::spawn_blocking(move || {
             let folders = std::fs::read_dir(worktrees).into_iter().flatten().flatten();
             let texts = folders.filter_map(|folder| std::fs::read_to_string(folder.path().join("begun")).ok());
-            texts.filter_map(|text| Some(format!("refs/heads/{}", text.trim_end().split_once(' ')?.1))).collect()
+            let named = |text: String| {
+                let (base, branch) = text.trim_end().split_once(' ')?;
+                Some((format!("refs/heads/{branch}"), base.to_owned()))
+            };
+            texts.filter_map(named).collect()
         });
         read.await.unwrap_or_default()
     }

@@ -93,7 +93,9 @@ impl Shared {
     ) -> Result<Option<(SharedLog, BTreeMap<String, Oid>)>, TeamError> {
         let store = &self.0.store;
         let Standing { head, object_format, shallow, refs } = repo.standing().await?;
-        let refs: Vec<(String, String)> = refs.into_iter().filter(|(name, _)| is_shared(name)).collect();
+        let begun = self.begun().await;
+        let refs: Vec<(String, String)> =
+            refs.into_iter().filter(|one| is_shared(&one.0) && !begun.contains(one)).collect();
         let all = refs.iter().map(|(_, at)| Oid::parse(at)).collect::<Result<Vec<Oid>, GitError>>()?;
         let pack = self.pack(project, repo, &all, &[]).await?;
         let standing = SharedStanding { head, object_format, shallow: shallow.join("\n") };
