@@ -344,12 +344,12 @@ impl Server {
 }
 
 /// Whether other nodes have the same repositories.
-fn shares_repositories(_config: &Config) -> bool {
+fn shares_repositories(config: &Config) -> bool {
     #[cfg(debug_assertions)]
     if crate::boundaries::shares() {
         return true;
     }
-    false
+    config.redis_url.is_some()
 }
 
 /// Lets this process open as many files as its hard limit says. The soft one is 1024 nearly everywhere, for programs that can

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::alike::{Compared, NEAR};
 use super::draft::LearningContext;
-use super::index::{Indexed, Mark, Profile, asked, folded_phrase, index, label};
+use super::index::{Indexed, Mark, Profile, asked, index, label};
 use super::rank::{Candidate, Meant, Term, rarity, score, sure};
 use super::*;
 
