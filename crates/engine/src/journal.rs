@@ -13,7 +13,7 @@ use guildhall_git::{GitError, Identity, Oid, Repo, Worktree};
 use guildhall_llm::{ErrorKind, models};
 use guildhall_sandbox::Groups;
 use guildhall_store::{Counts, Lease, NewFile, Reserved, StoreError, Word};
-use guildhall_team::{Added, How, Team, TeamError, Wish, added_secrets, listed};
+use guildhall_team::{Added, Team, TeamError, added_secrets, listed};
 use guildhall_types::blot::Blot;
 use guildhall_types::budget::{BudgetKind, Need, never};
 use guildhall_types::chat::StopReason;
@@ -82,7 +82,7 @@ pub(crate) struct RunJournal {
 }
 
 impl RunJournal {
-    fn id(&self) -> RunId {
+    pub(crate) fn id(&self) -> RunId {
         self.run.id
     }
 
@@ -157,23 +157,6 @@ impl RunJournal {
         self.unsaved.bill(&self.team.store, self.lease, row).await;
     }
 
-    /// Lets all nodes have a snapshot, before anybody counts on it.
-    async fn share(&self, commit: &Oid) -> Result<(), JournalError> {
-        let mut tries = Tries::within(self.patience);
-        loop {
-            let wish = Wish::run(self.id(), Some(commit));
-            let how = How { lease: Some(&self.lease), ..How::default() };
-            let done = match self.team.shared.give(self.run.project_id, &self.repo, &[wish], how).await {
-                Ok(()) => Ok(()),
-                Err(TeamError::Store(error)) => Err(error),
-                Err(error) => return Err(unsaved(error)),
-            };
-            if !tries.go_on(&done).await {
-                return done.map_err(refused);
-            }
-        }
-    }
-
     /// Takes a snapshot of the files, if they changed. Returns it with the whole change since the base, and what is to be
     /// told of files that are not kept, changed or not.
     async fn snapshot(&self, turn: i64) -> Result<(Option<(Oid, DiffStat)>, Vec<RunEvent>), JournalError> {
@@ -223,7 +206,7 @@ pub(crate) fn is_last(turn: &Turn, approval: PlanApproval) -> bool {
     turn.results.is_some() && (turn.stop_reason == StopReason::EndTurn || proposed(turn, approval).is_some())
 }
 
-fn unsaved(error: impl std::error::Error + Send + Sync + 'static) -> JournalError {
+pub(crate) fn unsaved(error: impl std::error::Error + Send + Sync + 'static) -> JournalError {
     JournalError::Failed(Box::new(error))
 }
 
@@ -267,7 +250,7 @@ fn leave(reserved: Reserved, prices: PriceTable) -> Leave {
     }
 }
 
-fn refused(error: StoreError) -> JournalError {
+pub(crate) fn refused(error: StoreError) -> JournalError {
     match error {
         StoreError::LeaseLost => JournalError::Lost,
         other => unsaved(other),

@@ -1,8 +1,33 @@
-//! Shares with other nodes what this one alone has.
+//! Shares with other nodes what this one alone has: a turn's files before the turn is saved, and whole repositories.
 
 use std::error::Error;
 
+use guildhall_agent::JournalError;
+use guildhall_git::Oid;
+use guildhall_team::{How, TeamError, Wish};
+
 use crate::Engine;
+use crate::journal::{RunJournal, refused, unsaved};
+use crate::unsaved::Tries;
+
+impl RunJournal {
+    /// Lets all nodes have a snapshot, before anybody counts on it.
+    pub(crate) async fn share(&self, commit: &Oid) -> Result<(), JournalError> {
+        let mut tries = Tries::within(self.patience);
+        loop {
+            let wish = Wish::run(self.id(), Some(commit));
+            let how = How { lease: Some(&self.lease), ..How::default() };
+            let done = match self.team.shared.give(self.run.project_id, &self.repo, &[wish], how).await {
+                Ok(()) => Ok(()),
+                Err(TeamError::Store(error)) => Err(error),
+                Err(error) => return Err(unsaved(error)),
+            };
+            if !tries.go_on(&done).await {
+                return done.map_err(refused);
+            }
+        }
+    }
+}
 
 /// Puts into the database each repository that is here and is not there yet, and looks again from time to time: what could not be
 /// done now is done later.

@@ -121,17 +121,10 @@ impl Engine {
 
     /// Keeps what was changed by hand when an agent at another server had begun to work already: apart from its work.
     async fn keep_beside(&self, run: &Run, repo: &Repo, commit: &Oid) -> Result<String, Trouble> {
-        let team = &self.0.team;
         let name = format!("{BESIDE}runs/{}/{commit}", run.id);
         let old = repo.ref_at(&name).await?;
         repo.move_refs(&[Step { name: name.clone(), old, new: Some(commit.clone()) }]).await?;
-        team.shared.give_as_here(run.project_id, repo, std::slice::from_ref(&name)).await?;
-        let said = format!(
-            "What was changed in a terminal came too late: the work had gone on at another server. It is no part of it, and is kept \
-             apart, on the ref {name}."
-        );
-        team.store.note_of_files(run.id, &said).await?;
-        Ok(said)
+        self.tell_of_late_hand_work(run, repo, name).await
     }
 
     /// Keeps what was changed in a worktree when another server had gone on with the work already: apart from it.
@@ -142,15 +135,19 @@ impl Engine {
         worktree: &Worktree,
         stood: &Oid,
     ) -> Result<String, Trouble> {
-        let team = &self.0.team;
-        let (name, now) = (run.id.to_string(), team.clock.now());
+        let (name, now) = (run.id.to_string(), self.0.team.clock.now());
         repo.lay_aside(worktree, stood, &author(), Leaving::ForGood, now).await?;
-        let left = format!("refs/guildhall/left/{name}");
-        team.shared.give_as_here(run.project_id, repo, std::slice::from_ref(&left)).await?;
+        self.tell_of_late_hand_work(run, repo, format!("refs/guildhall/left/{name}")).await
+    }
+
+    /// Lets all servers have the ref on which it is kept, and says so in the run.
+    async fn tell_of_late_hand_work(&self, run: &Run, repo: &Repo, name: String) -> Result<String, Trouble> {
+        let team = &self.0.team;
         let said = format!(
-            "What was changed in a terminal came too late: another server had gone on with the work. It is no part of it, and is kept \
-             apart, on the ref {left}."
+            "What was changed in a terminal came too late: the work had gone on at another server. It is no part of it, and is kept \
+             apart, on the ref {name}."
         );
+        team.shared.give_as_here(run.project_id, repo, &[name]).await?;
         team.store.note_of_files(run.id, &said).await?;
         Ok(said)
     }

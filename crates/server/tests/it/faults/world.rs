@@ -368,17 +368,11 @@ impl<'a> Night<'a> {
         self.server.is_none()
     }
 
-    /// A second node on the same PostgreSQL: a folder of its own but for the repositories, which later versions carry over.
+    /// A second node on the same PostgreSQL that finds the repositories of this one in its folder, as if they were not shared by the
+    /// database: for what leases alone keep apart.
     pub fn second(&self) -> Night<'a> {
-        let dir = tempfile::tempdir().unwrap();
-        let data = dir.path().join("data");
-        std::fs::create_dir(&data).unwrap();
-        std::os::unix::fs::symlink(self.data().join("repositories"), data.join("repositories")).unwrap();
-        let mut copy = super::program("cp");
-        assert!(copy.arg("-a").arg(self.data().join("keys")).arg(&data).status().unwrap().success());
-        let mut other = Self::within(self.template, dir, Arc::clone(&self.sim));
-        other.database.clone_from(&self.database);
-        (other.ordered, other.approved) = (self.ordered, self.approved);
+        let other = self.apart();
+        std::os::unix::fs::symlink(self.data().join("repositories"), other.data().join("repositories")).unwrap();
         other
     }
 

@@ -53,6 +53,7 @@ impl Store {
         for must in looks {
             found.extend(self.look(by, &must, Span::ALL, &counts).await?.into_iter().map(|one| (one.place, one)));
         }
+        drop(held);
         Ok(likest(draft, &own, found.into_values().filter(|found| Some(found.id) != but)))
     }
 
