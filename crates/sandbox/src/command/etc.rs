@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 use tempfile::TempDir;
@@ -84,6 +85,8 @@ const WRITTEN: &[(&str, &str)] = &[
 
 /// How the folders of copies are called.
 const PREFIX: &str = "guildhall-etc-";
+/// How long a look at the host's files holds: there are some sixty, and commands start in droves.
+const FRESH: Duration = Duration::from_secs(1);
 /// Where they are made if there is such a place: a copy has some hundred links and small files, and a disk takes its time for each.
 const IN_MEMORY: &str = "/dev/shm";
 
@@ -91,8 +94,17 @@ const IN_MEMORY: &str = "/dev/shm";
 #[derive(Debug)]
 pub(super) struct Etc {
     from: PathBuf,
+    /// How long a look at it holds.
+    fresh: Duration,
+    made: Mutex<Made>,
+}
+
+#[derive(Debug, Default)]
+struct Made {
     /// The last one is what is shown. The others may still be mounted.
-    made: Mutex<Vec<Copied>>,
+    copies: Vec<Copied>,
+    /// When the host's files were as the last one is.
+    looked: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -110,25 +122,32 @@ type Mark = (PathBuf, u64, i64, i64);
 impl Etc {
     /// Of this host's.
     pub(super) fn of(from: &Path) -> Self {
-        Self { from: from.to_owned(), made: Mutex::default() }
+        Self { from: from.to_owned(), fresh: FRESH, made: Mutex::default() }
     }
 
-    /// A folder that holds what commands are shown of it as it is now. Blocks, briefly when there is a copy.
+    /// A folder that holds what commands are shown of it as it is now, or was a moment ago. Blocks, briefly when there is a copy.
     ///
     /// # Errors
     /// When no copy can be made.
     pub(super) fn folder(&self) -> io::Result<PathBuf> {
-        let marks = self.marks();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        match made.last() {
-            Some(copy) if copy.marks == marks && copy.folder.path().is_dir() => Ok(copy.folder.path().to_owned()),
-            _ => {
+        let Made { copies, looked } = &mut *made;
+        let last = copies.last().filter(|copy| copy.folder.path().is_dir());
+        if let Some(copy) = last.filter(|_| looked.is_some_and(|looked| looked.elapsed() < self.fresh)) {
+            return Ok(copy.folder.path().to_owned());
+        }
+        let (now, marks) = (Instant::now(), self.marks());
+        let folder = match last.filter(|copy| copy.marks == marks) {
+            Some(copy) => copy.folder.path().to_owned(),
+            None => {
                 let copy = self.copy(marks)?;
                 let folder = copy.folder.path().to_owned();
-                made.push(copy);
-                Ok(folder)
+                copies.push(copy);
+                folder
             }
-        }
+        };
+        *looked = Some(now);
+        Ok(folder)
     }
 
     /// What there is to be shown: its name.
@@ -330,7 +349,7 @@ mod tests {
         symlink("one.pem", host.join("ssl/certs/hash.0")).unwrap();
         symlink("elsewhere", host.join("mime.types")).unwrap();
         symlink("/usr/bin/env", host.join("localtime")).unwrap();
-        let etc = Etc::of(&host);
+        let etc = Etc { fresh: Duration::ZERO, ..Etc::of(&host) };
         let shown = etc.folder().unwrap();
         let read = |name: &str| fs::read_to_string(shown.join(name)).ok();
         assert_eq!(read("ssl/certs/hash.0").as_deref(), Some("one"));
@@ -348,6 +367,13 @@ mod tests {
         assert!(shown.join("ssl/certs/one.pem").exists(), "it may still be mounted");
         fs::remove_dir_all(&then).unwrap();
         assert!(etc.folder().unwrap().join("ssl/certs/two.pem").exists(), "made anew when somebody removed it");
+
+        let etc = Etc { fresh: Duration::MAX, ..Etc::of(&host) };
+        let shown = etc.folder().unwrap();
+        fs::write(host.join("ssl/certs/three.pem"), "three").unwrap();
+        assert_eq!(etc.folder().unwrap(), shown, "it was looked at a moment ago");
+        fs::remove_dir_all(&shown).unwrap();
+        assert!(etc.folder().unwrap().join("ssl/certs/three.pem").exists(), "whatever was seen a moment ago");
     }
 
     #[test]
