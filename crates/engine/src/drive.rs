@@ -57,6 +57,10 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
     let lease = claimed.lease;
     // Dropped at the very end: whoever comes next finds nothing of this one at work.
     let _turn = engine.clear_ground(lease.run).await;
+    if let Err(error) = store.note_place(lease.run, engine.0.place.id()).await {
+        // Whoever looks into its worktree before the next attempt asks another node, perhaps.
+        tracing::warn!(run = %lease.run, %error, "where a run is worked on could not be noted");
+    }
     let kept = engine.keep_left_by_hand(lease.run).await;
     // A member may have changed files until then.
     if let Ok(Some(now)) = store.run(lease.run).await {

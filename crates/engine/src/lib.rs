@@ -61,7 +61,7 @@ use guildhall_types::alert::Beside;
 use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::reading::Reading;
 use guildhall_types::trace::{self, Key, carried};
-use guildhall_types::{MemberId, NodeId, ProjectId, RunId};
+use guildhall_types::{MemberId, NodeId, PlaceId, ProjectId, RunId};
 pub use lasting::last;
 pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
@@ -363,6 +363,11 @@ impl Engine {
         engine.last("services", services::beat_forever);
         engine.last("unsaved calls", unsaved::write_forever);
         Ok(engine)
+    }
+
+    /// The data folder in which this node works: what it is called over time.
+    pub fn place(&self) -> PlaceId {
+        self.0.place.id()
     }
 
     /// This node's id.

@@ -70,8 +70,11 @@ impl Engine {
             database_millis: turn.is_ok().then_some(waited),
             database_trouble: turn.err(),
         };
-        if turn == Ok(false)
-            && let Err(trouble) = in_time(team.store.meet_node(&self.0.place.known(&reading))).await
+        // The process is another one after a start, whatever is known of its folder.
+        let first = self.0.readings.borrow().is_none();
+        if (turn == Ok(false) || turn == Ok(true) && first)
+            && let Err(trouble) =
+                in_time(team.store.meet_node(&self.0.place.known(&reading, team.node_url.as_deref()))).await
         {
             (reading.database_millis, reading.database_trouble) = (None, Some(trouble));
         }

@@ -105,7 +105,7 @@ impl Sampler {
     pub(crate) async fn take(&mut self, engine: &Engine, reading: &Reading) {
         let at = Span::Minute.begin(reading.at);
         if let Some(full) = self.filling.take_if(|filling| filling.at != at) {
-            let minute = full.minute(engine.0.place.known(reading));
+            let minute = full.minute(engine.0.place.known(reading, engine.0.team.node_url.as_deref()));
             let kept = tokio::time::timeout(PATIENCE, engine.0.team.store.save_minute(&minute)).await;
             match kept {
                 Ok(Ok(())) => {}
@@ -200,12 +200,13 @@ impl Place {
     }
 
     /// How this node is, for the others.
-    pub(crate) fn known(&self, reading: &Reading) -> KnownNode {
+    pub(crate) fn known(&self, reading: &Reading, url: Option<&str>) -> KnownNode {
         KnownNode {
             id: self.id,
             node: reading.node,
             name: self.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            url: url.map(str::to_owned),
             started_at: self.started_at,
             seen_at: reading.at,
             reading: reading.clone(),

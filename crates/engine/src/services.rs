@@ -212,7 +212,13 @@ impl Engine {
                 self.rid_of_checks(&repo, &run, &worktree).await.map_err(of_trouble)?;
                 Some(worktree)
             }
-            None => self.bring_back(&repo, &run).await.map_err(of_trouble)?,
+            None => {
+                let made = self.bring_back(&repo, &run).await.map_err(of_trouble)?;
+                if made.is_some() {
+                    team.store.note_place(id, self.0.place.id()).await?;
+                }
+                made
+            }
         };
         let Some(worktree) = worktree else {
             return Err(TeamError::conflict(
@@ -406,7 +412,10 @@ pub(crate) fn at_work() -> TeamError {
 }
 
 fn elsewhere() -> TeamError {
-    TeamError::conflict("other-node", "this service runs on another server of this Guildhall; ask there")
+    TeamError::conflict(
+        "other-node",
+        "this service runs on another server of this Guildhall; ask there, or let whoever runs it name where that is reached by GUILDHALL_NODE_URL",
+    )
 }
 
 pub(crate) fn of_trouble(trouble: Trouble) -> TeamError {

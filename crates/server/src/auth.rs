@@ -27,6 +27,7 @@ use guildhall_types::rights::MemberRight;
 
 use crate::app::App;
 use crate::auth::bearer::Shown;
+use crate::nodes::{self, Answers};
 use crate::problem::{Carried, Problem};
 use crate::rates;
 
@@ -205,6 +206,10 @@ pub async fn closed(
         return Err(problem);
     }
     request.extensions_mut().insert(Arc::new(signed));
+    let request = match nodes::pass_on(&app, request).await? {
+        Answers::Here(request) => request,
+        Answers::There(response) => return Ok(response),
+    };
     let response = next.run(request).await;
     if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
         && let Some(Carried(problem)) = response.extensions().get::<Carried>()

@@ -60,6 +60,8 @@ pub struct Config {
     pub database_url: Secret,
     /// The Redis by which the servers of a team hear of each other, if there are several. Hides its password.
     pub redis_url: Option<RedisUrl>,
+    /// The address at which the other servers of the team reach this one, if they do.
+    pub node_url: Option<String>,
     /// How agents' commands are kept apart from the host.
     pub sandbox: Isolation,
     /// How the log is written.

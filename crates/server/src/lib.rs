@@ -24,6 +24,7 @@ pub mod log;
 pub mod mcp;
 pub mod memory;
 pub mod metrics;
+mod nodes;
 pub mod notify;
 pub mod oauth;
 pub mod openapi;

@@ -21,7 +21,8 @@ use guildhall_types::service::{Service, ServiceStatus};
 use crate::app::App;
 use crate::auth::cookie::Held;
 use crate::auth::{connection, proxy as trusted};
-use crate::rates;
+use crate::{nodes, rates};
+pub(crate) use headers::{is_websocket, without_hops};
 pub use place::{Place, PreviewUrl, Previews};
 
 /// Where a browser comes in with its ticket. Nothing of a service is below this.
@@ -56,6 +57,7 @@ pub async fn divert(State(app): State<App>, request: Request, next: Next) -> Res
 /// What is answered; as an error what the house answers itself.
 async fn answer(app: &App, place: Place, mut request: Request) -> Result<Response, Response> {
     trusted::see_through_of(&app.guard.trusted_proxies, &mut request);
+    nodes::see_through(app, &mut request).map_err(IntoResponse::into_response)?;
     let address = connection(request.headers(), request.extensions()).address;
     let stranger = || rates::stranger(app, address.as_deref()).map_err(IntoResponse::into_response);
     if request.uri().path() == ENTRANCE {
@@ -88,7 +90,12 @@ async fn answer(app: &App, place: Place, mut request: Request) -> Result<Respons
     let stream = match app.engine.connect_service(&service).await {
         Ok(stream) => stream,
         Err(NoAnswer::Nothing { port, .. }) => return Err(pages::nothing(&service, port)),
-        Err(NoAnswer::NotHere) => return Err(pages::elsewhere(&service)),
+        Err(NoAnswer::NotHere) if nodes::was_passed_on(&request) => return Err(pages::elsewhere(&service)),
+        Err(NoAnswer::NotHere) => {
+            let there = nodes::elsewhere(app, service.id).await.map_err(|error| pages::failed(&error.into()))?;
+            let Some(node) = there else { return Err(pages::elsewhere(&service)) };
+            return nodes::ask(app, &node, request).await.map_err(|away| pages::away(&service, &node.name, &away));
+        }
         Err(error @ (NoAnswer::NoPort | NoAnswer::Closed)) => return Err(pages::unreachable(&service, &error)),
     };
     let seen = Seen { place, token, service, member };

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::auth::Gate;
 use crate::routes as on;
-use crate::{auth, git, layers, mcp, metrics, oauth, openapi, page, preview, rates, ws};
+use crate::{auth, git, layers, mcp, metrics, nodes, oauth, openapi, page, preview, rates, ws};
 
 /// Bytes of a body at most.
 const BODY: usize = 2 * 1024 * 1024;
@@ -433,6 +433,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(layers::wrong_method)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(app.clone(), auth::origin::own_page_only))
+        .layer(from_fn_with_state(app.clone(), nodes::believe))
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn_with_state(app.clone(), metrics::count))
         .layer(from_fn(layers::accompany))

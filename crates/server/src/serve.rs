@@ -173,7 +173,8 @@ impl Server {
         )
         .with_sign_in(Providers::new(config.sign_in.clone())?)
         .at(&config.url(address))
-        .sharing(shares_repositories(config));
+        .sharing(shares_repositories(config))
+        .reached_at(config.node_url.as_deref());
         if let Some((names, at)) = config.preview_url.as_ref().and_then(PreviewUrl::secured) {
             team = team.with_pages_at(&names, at);
         }

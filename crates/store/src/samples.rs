@@ -28,6 +28,8 @@ pub struct KnownNode {
     pub name: String,
     /// The version that runs there.
     pub version: String,
+    /// Where the other nodes reach it, if they do.
+    pub url: Option<String>,
     /// When the process started.
     pub started_at: DateTime,
     /// When it last told how it is.
@@ -140,11 +142,13 @@ impl Store {
 
     async fn put_node(&self, tx: &mut Tx, known: &KnownNode) -> Result<(), StoreError> {
         on!(tx, c => sqlx::query(
-            "INSERT INTO nodes (id, node, name, version, started_at, seen_at, reading) VALUES ($1, $2, $3, $4, $5, $6, $7)
+            "INSERT INTO nodes (id, node, name, version, started_at, seen_at, reading, url)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (id) DO UPDATE SET node = excluded.node, name = excluded.name, version = excluded.version,
-               started_at = excluded.started_at, seen_at = excluded.seen_at, reading = excluded.reading")
+               started_at = excluded.started_at, seen_at = excluded.seen_at, reading = excluded.reading,
+               url = excluded.url")
             .bind(known.id).bind(known.node).bind(crate::clean(&known.name)).bind(&known.version).bind(known.started_at)
-            .bind(known.seen_at).bind(Json(&known.reading)).execute(c).await.rows())?;
+            .bind(known.seen_at).bind(Json(&known.reading)).bind(&known.url).execute(c).await.rows())?;
         Ok(())
     }
 
@@ -194,7 +198,7 @@ impl Store {
     /// When the database fails.
     pub async fn nodes(&self) -> Result<Vec<KnownNode>, StoreError> {
         Ok(read!(self, c => sqlx::query_as(
-            "SELECT id, node, name, version, started_at, seen_at, reading FROM nodes ORDER BY name, id")
+            "SELECT id, node, name, version, url, started_at, seen_at, reading FROM nodes ORDER BY name, id")
             .fetch_all(c).await)?)
     }
 

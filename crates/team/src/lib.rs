@@ -142,6 +142,8 @@ pub struct Team {
     base: Arc<str>,
     /// The names under which pages of services are shown by HTTPS, and one address of them.
     pages: Option<Arc<(String, Url)>>,
+    /// Where the other nodes reach this one, if they do.
+    pub node_url: Option<Arc<str>>,
     /// Which backups are to be there, if any are.
     backups: Option<Arc<backup::PlannedBackups>>,
     caller: Arc<OnceLock<Caller>>,
@@ -180,6 +182,7 @@ impl Team {
             mail: None,
             base: Arc::from(""),
             pages: None,
+            node_url: None,
             backups: None,
             caller: Arc::default(),
             clones: Arc::new(turns::Turns::new(projects::CLONES)),
@@ -214,6 +217,12 @@ impl Team {
             self.shared.begin();
         }
         self
+    }
+
+    /// The same team, at a node that the others reach at this address.
+    #[must_use]
+    pub fn reached_at(self, url: Option<&str>) -> Self {
+        Self { node_url: url.map(Arc::from), ..self }
     }
 
     /// The same team, which sends mail.

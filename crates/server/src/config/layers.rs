@@ -88,6 +88,7 @@ settings! {
     OWN_ADDRESSES "own_addresses" "GUILDHALL_OWN_ADDRESSES" None, false;
     DATABASE_URL "database_url" "DATABASE_URL" Some("database-url"), true;
     REDIS_URL "redis_url" "REDIS_URL" None, true;
+    NODE_URL "node_url" "GUILDHALL_NODE_URL" None, false;
     KEY_FILE "key_file" "GUILDHALL_KEY_FILE" None, false;
     SANDBOX "sandbox" "GUILDHALL_SANDBOX" Some("sandbox"), false;
     LOG_FORMAT "log_format" "GUILDHALL_LOG_FORMAT" Some("log-format"), false;

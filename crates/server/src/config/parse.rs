@@ -153,6 +153,12 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
         RedisUrl::parse,
     );
 
+    let node_url = s.address(
+        layers::NODE_URL,
+        "http:// and the address at which the other servers reach this one, such as http://10.0.0.2:4300",
+        node_url,
+    );
+
     let mut notes = Vec::new();
     let postgres = database_url.as_ref().is_some_and(|url| !url.expose().starts_with("sqlite:"));
     let redis_url = redis_url.filter(|_| postgres);
@@ -191,6 +197,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             database_url: database_url
                 .unwrap_or_else(|| Secret::new(format!("sqlite://{}", data_dir.join("guildhall.db").display()))),
             redis_url,
+            node_url: node_url.map(|(url, _)| url).filter(|_| postgres),
             data_dir,
             public_url: public_url.map(|(url, _)| url),
             preview_url: preview_url.map(|(url, _)| url),
@@ -398,6 +405,13 @@ fn public_url(text: &str) -> Option<Url> {
         _ => false,
     };
     (plain && nobody && scheme).then_some(url)
+}
+
+fn node_url(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let nobody = url.username().is_empty() && url.password().is_none();
+    (url.scheme() == "http" && url.has_host() && plain && nobody).then(|| url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn usable_database(url: &str) -> bool {

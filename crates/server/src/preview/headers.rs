@@ -26,11 +26,12 @@ const BEYOND: &[&str] =
 const COOKIES: &[&str] = &["guildhall", "__Host-guildhall"];
 
 /// Whether a request asks for a WebSocket.
-pub(super) fn is_websocket(headers: &HeaderMap) -> bool {
+pub(crate) fn is_websocket(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|what| what.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-fn without_hops(headers: &mut HeaderMap) {
+/// Takes away what is of one connection.
+pub(crate) fn without_hops(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()

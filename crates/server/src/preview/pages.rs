@@ -77,6 +77,13 @@ pub(super) fn elsewhere(service: &Service) -> Response {
     page(StatusCode::BAD_GATEWAY, "Not on this server", &text, false)
 }
 
+/// It runs on another node, which does not answer.
+pub(super) fn away(service: &Service, node: &str, why: &dyn std::error::Error) -> Response {
+    let text =
+        format!("The service {} runs on the server {node}, and {why}. This page looks again by itself.", service.name);
+    page(StatusCode::SERVICE_UNAVAILABLE, "Its server is away", &text, true)
+}
+
 /// It cannot be reached.
 pub(super) fn unreachable(service: &Service, why: &dyn std::error::Error) -> Response {
     let text = format!(

@@ -94,6 +94,7 @@ impl TestApp {
             key_file_guarded: false,
             database_url,
             redis_url: None,
+            node_url: None,
             sandbox: Isolation::Bubblewrap,
             log_format: LogFormat::Text,
             log: String::new(),

@@ -59,11 +59,11 @@ pub async fn waits(owner: &mut Persona) -> (String, String) {
 
 /// A browser at the pages of a service.
 #[derive(Clone)]
-struct Pages {
+pub struct Pages {
     http: reqwest::Client,
     base: String,
-    host: String,
-    cookie: Option<String>,
+    pub host: String,
+    pub cookie: Option<String>,
 }
 
 impl Pages {
@@ -75,12 +75,12 @@ impl Pages {
         }
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub async fn get(&self, path: &str) -> Response {
         self.request(Method::GET, path).send().await.unwrap()
     }
 
     /// Follows the address that the house gave, as a browser does.
-    async fn enter(app: &TestApp, url: &str) -> Self {
+    pub async fn enter(app: &TestApp, url: &str) -> Self {
         let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let mut pages = Self { http, base: app.url.clone(), host: host.to_owned(), cookie: None };
@@ -93,10 +93,10 @@ impl Pages {
     }
 }
 
-type Socket = WebSocketStream<TcpStream>;
+pub type Socket = WebSocketStream<TcpStream>;
 
 /// Opens a WebSocket, or says with which status that was refused.
-async fn open(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Result<Socket, StatusCode> {
+pub async fn open(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Result<Socket, StatusCode> {
     let address = app.url.trim_start_matches("http://");
     let mut request = tungstenite::http::Request::builder()
         .uri(format!("ws://{address}{path}"))
@@ -117,7 +117,7 @@ async fn open(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Result<Soc
     }
 }
 
-async fn next(socket: &mut Socket) -> Option<Message> {
+pub async fn next(socket: &mut Socket) -> Option<Message> {
     loop {
         match tokio::time::timeout(PATIENCE, socket.next()).await.unwrap() {
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
@@ -313,7 +313,7 @@ async fn a_page_of_a_service_holds_so_many_sockets_and_no_more() {
 }
 
 /// Reads what a terminal shows until `wanted` is there, and says that it was shown.
-async fn until(socket: &mut Socket, wanted: &str) -> String {
+pub async fn until(socket: &mut Socket, wanted: &str) -> String {
     let mut shown = String::new();
     let late = tokio::time::Instant::now() + PATIENCE;
     while !shown.contains(wanted) {

@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures::SinkExt;
 use guildhall_bus::RedisUrl;
 use guildhall_engine::Pace;
 use guildhall_llm::Secret;
+use guildhall_server::config::Config;
 use guildhall_types::member::MemberRole;
 use guildhall_types::{Clock, FixedClock, SystemClock};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{PASSWORD, PATIENCE, Persona, Socket, TestApp, Wish, fresh_postgres};
+use crate::live::{Pages, next, open, until as shows, waits};
 use crate::post::Authority;
 use crate::program::{guildhall, run};
 use crate::redis::Redis;
@@ -53,6 +57,17 @@ impl Team {
             ..wish
         })
         .await
+    }
+}
+
+impl Team {
+    /// One that the others reach.
+    async fn reached(&self, wish: Wish, port: u16) -> TestApp {
+        let change = Box::new(move |config: &mut Config| {
+            config.listen = ([127, 0, 0, 1], port).into();
+            config.node_url = Some(format!("http://127.0.0.1:{port}"));
+        });
+        self.server(Wish { change, ..wish }).await
     }
 }
 
@@ -269,4 +284,139 @@ async fn by_tls_redis_is_who_its_certificate_says() {
     // Who speaks no TLS is not spoken to.
     let line = doctor(&team, &redis.url(), &[("SSL_CERT_FILE", &own.file("ca.pem"))]).await;
     assert!(line.starts_with("FAIL"), "{line}");
+}
+
+/// A port that nobody listens at.
+async fn free_port() -> u16 {
+    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_one_server_has_is_reached_through_any() {
+    let redis = Redis::start().await;
+    let team = Team::over(&redis).await;
+    let port = free_port().await;
+    let one = team.reached(Wish::default(), port).await;
+    let mut olga = one.owner().await;
+    let (_, run) = waits(&mut olga).await;
+    // Only what the second server says of the client tells the first one where it is.
+    let two = team
+        .server(Wish {
+            change: Box::new(|config| config.guard.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()]),
+            ..Wish::default()
+        })
+        .await;
+    let mut there = at(&two, "olga@example.com").await;
+    let services = format!("{run}/services");
+    let from = "198.51.100.7";
+    let wish = json!({ "name": "web", "command": "perl serve.pl", "port": 8123 });
+    let begun = there.request(Method::POST, &services).header("x-forwarded-for", from).json(&wish);
+    let begun = there.send(begun).await.is(StatusCode::CREATED);
+    assert_eq!(begun["status"], "running");
+    let audit = olga.get("/api/audit?action=service.start").await.is(StatusCode::OK);
+    assert_eq!(audit["items"][0]["address"], from, "{audit}");
+
+    // Its log, its pages with their WebSockets, and what never ends.
+    let log = format!("{services}/web/log");
+    let listens = async {
+        while there.get(&log).await.is(StatusCode::OK)["text"] != "listening\n" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, listens).await.unwrap();
+    let url = there.call(&format!("{services}/web/preview")).await.is(StatusCode::CREATED)["url"].clone();
+    let pages = Pages::enter(&two, url.as_str().unwrap()).await;
+    let head = pages.get("/a?b=c").await.text().await.unwrap().to_lowercase();
+    assert!(head.starts_with("get /a?b=c http/1.1\r\n") && head.contains("host: localhost:8123\r\n"), "{head}");
+    assert!(!head.contains("guildhall") && !head.contains("passed-on"), "nothing of the house's own: {head}");
+    let own = format!("http://{}", pages.host);
+    let cookie = pages.cookie.clone().unwrap();
+    let headers = [("host", pages.host.as_str()), ("cookie", cookie.as_str()), ("origin", own.as_str())];
+    let mut socket = open(&two, "/socket", &headers).await.unwrap();
+    socket.send(Message::Text("hot reload".into())).await.unwrap();
+    assert_eq!(next(&mut socket).await.unwrap(), Message::Text("hot reload".into()));
+    let mut stream = pages.get("/stream").await;
+    assert_eq!(stream.chunk().await.unwrap().unwrap().as_ref(), b"data: x\n\n");
+
+    // A terminal.
+    let cookie = there.cookie.clone().unwrap();
+    let headers = [("cookie", cookie.as_str()), ("origin", two.url.as_str())];
+    let mut terminal = open(&two, &format!("{run}/terminal"), &headers).await.unwrap();
+    let ready = next(&mut terminal).await.unwrap();
+    assert_eq!(ready, Message::Text(r#"{"type":"ready","readOnly":false}"#.into()));
+    terminal.send(Message::Binary("echo $((6 * 7))\n".into())).await.unwrap();
+    shows(&mut terminal, "42\r\n").await;
+    drop(terminal);
+
+    let stopped = there.call(&format!("{services}/web/stop")).await.is(StatusCode::OK);
+    assert_eq!((&stopped["status"], &stopped["problem"]), (&json!("stopped"), &json!("Olga stopped it.")));
+
+    // Whoever is no member here is none there.
+    let mut nobody = two.anonymous();
+    nobody.get(&log).await.is_problem(StatusCode::UNAUTHORIZED, "not-signed-in");
+    // Nobody but a node says for whom it asks.
+    let sealed =
+        one.app.team.vault.seal("passed-on", br#"{"at":"2026-01-01T00:00:00Z","address":"10.0.0.1"}"#).unwrap();
+    use base64::Engine as _;
+    let code = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+    let other = format!("{}.{}.{}", sealed.key_id, code(&sealed.wrapped_key), code(&sealed.sealed));
+    for forged in ["", "x", "a.b.c", other.as_str()] {
+        let asked = olga.request(Method::GET, &log).header("x-guildhall-passed-on", forged);
+        olga.send(asked).await.is_problem(StatusCode::FORBIDDEN, "bad-node-seal");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_away_is_told_in_words() {
+    let redis = Redis::start().await;
+    let team = Team::over(&redis).await;
+    let app = team.server(Wish::default()).await;
+    let mut olga = app.owner().await;
+    let (_, run) = waits(&mut olga).await;
+    let store = &app.app.team.store;
+    let node = guildhall_types::NodeId::new();
+    let known = guildhall_store::KnownNode {
+        id: guildhall_types::PlaceId::new(),
+        node,
+        name: "guild-2".to_owned(),
+        version: "0".to_owned(),
+        url: Some(format!("http://127.0.0.1:{}", free_port().await)),
+        started_at: SystemClock.now(),
+        seen_at: SystemClock.now(),
+        reading: reading(&app, 0, 20, 0),
+    };
+    store.meet_node(&known).await.unwrap();
+    let id = run.rsplit('/').next().unwrap().parse().unwrap();
+    let theirs = guildhall_store::NewService {
+        id: guildhall_types::ServiceId::new(),
+        run: id,
+        name: "theirs".to_owned(),
+        command: "perl serve.pl".to_owned(),
+        port: Some(8123),
+        member: None,
+        node,
+        until: None,
+        label: guildhall_team::preview_label(),
+    };
+    store.begin_service(theirs).await.unwrap().unwrap();
+    let services = format!("{run}/services");
+    let away = olga.get(&format!("{services}/theirs/log")).await;
+    let problem = away.is_problem(StatusCode::SERVICE_UNAVAILABLE, "node-away");
+    assert!(
+        problem["detail"].as_str().unwrap().starts_with("This runs on the server guild-2, and it cannot be reached.")
+    );
+    olga.call(&format!("{services}/theirs/stop")).await.is_problem(StatusCode::SERVICE_UNAVAILABLE, "node-away");
+    let url = olga.call(&format!("{services}/theirs/preview")).await.is(StatusCode::CREATED)["url"].clone();
+    let pages = Pages::enter(&app, url.as_str().unwrap()).await;
+    let answer = pages.get("/").await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.text().await.unwrap().contains("The service theirs runs on the server guild-2"));
+    // A worktree there is waited for while its server may come back, and then made again here.
+    store.note_place(id, known.id).await.unwrap();
+    let wish = json!({ "name": "mine", "command": "sleep 300" });
+    let away = olga.post(&services, wish.clone()).await;
+    away.is_problem(StatusCode::SERVICE_UNAVAILABLE, "node-away");
+    let gone = guildhall_store::KnownNode { seen_at: SystemClock.now() - chrono::Duration::minutes(5), ..known };
+    store.meet_node(&gone).await.unwrap();
+    olga.post(&services, wish).await.is(StatusCode::CREATED);
 }

@@ -39,6 +39,7 @@ fn minute(place: PlaceId, node: NodeId, at: DateTime, memory: i64, members: &[(M
         node,
         name: "guild-1".to_owned(),
         version: "1".to_owned(),
+        url: None,
         started_at: at,
         seen_at: at,
         reading: reading.clone(),
