@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use guildhall_team::TeamError;
-use guildhall_types::ProjectId;
 use guildhall_types::event::Happening;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::project::ProjectStatus;
 use guildhall_types::run::RunStatus;
+use guildhall_types::{ProjectId, RunId};
 
 use crate::Engine;
 use crate::lasting::{MISTAKE, caught};
@@ -58,6 +58,13 @@ pub(crate) async fn listen(engine: Engine, seen: Arc<AtomicI64>) {
 }
 
 impl Engine {
+    /// Work was taken as it is, perhaps by another node, which sees nobody who works by hand here: they leave now.
+    fn taken_as_it_is(&self, run: Option<RunId>) {
+        if let Some(run) = run.filter(|_| self.0.team.shared.is_on()) {
+            self.send_away(run, false);
+        }
+    }
+
     fn react(&self, what: &Happening) {
         match what {
             Happening::ProjectCreated { project } | Happening::ProjectUpdated { project }
@@ -93,6 +100,7 @@ impl Engine {
             Happening::ExecutionUpdated { .. } => self.0.executions.notify_one(),
             Happening::FeatureUpdated { feature } => match feature.card.status {
                 FeatureStatus::Completed | FeatureStatus::Backlog => {
+                    self.taken_as_it_is(feature.card.run_id);
                     self.passed_over().forget(feature.card.id);
                     self.0.untidy.notify_one();
                     self.0.wake.notify_one();
@@ -100,7 +108,10 @@ impl Engine {
                 // Begun anew, perhaps: the worktree of the former run goes.
                 FeatureStatus::Queued => self.0.untidy.notify_one(),
                 // What depends on it may begin.
-                FeatureStatus::Verified => self.0.wake.notify_one(),
+                FeatureStatus::Verified => {
+                    self.taken_as_it_is(feature.card.run_id);
+                    self.0.wake.notify_one();
+                }
                 _ => {}
             },
             Happening::FeatureCreated { .. } => self.0.wake.notify_one(),

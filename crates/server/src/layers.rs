@@ -16,7 +16,7 @@ use crate::metrics::word;
 use crate::problem::{Carried, Problem};
 
 /// The header that names a request in the log.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// No scripts but the page's own files, no frames, nothing from elsewhere. Styles may be inline, because highlighted code
 /// is coloured so.
@@ -58,8 +58,9 @@ pub async fn accompany(request: Request, next: Next) -> Response {
         } else {
             tracing::info!(status, ms, "answered");
         }
+        // An answer of another node's bears the name under which that one's log has the request.
         if let Ok(value) = HeaderValue::from_str(&id) {
-            response.headers_mut().insert(REQUEST_ID, value);
+            response.headers_mut().entry(REQUEST_ID).or_insert(value);
         }
         response
     }

@@ -1,6 +1,6 @@
 //! Which node has what only one node has, and where it is reached.
 
-use guildhall_types::{DateTime, PlaceId, RunId, ServiceId};
+use guildhall_types::{DateTime, FeatureId, PlaceId, RunId, ServiceId};
 
 use crate::{Rows, Store, StoreError, on, read};
 
@@ -46,6 +46,16 @@ impl Store {
         Ok(read!(self, c => sqlx::query_as(
             "SELECT n.id AS place, n.name, n.url, n.seen_at FROM runs r JOIN nodes n ON n.id = r.place WHERE r.id = $1")
             .bind(run).fetch_optional(c).await)?)
+    }
+
+    /// The same of a card's latest run.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn node_of_work(&self, feature: FeatureId) -> Result<Option<Neighbour>, StoreError> {
+        Ok(read!(self, c => sqlx::query_as(
+            "SELECT n.id AS place, n.name, n.url, n.seen_at FROM features f JOIN runs r ON r.id = f.run_id
+             JOIN nodes n ON n.id = r.place WHERE f.id = $1").bind(feature).fetch_optional(c).await)?)
     }
 
     /// Notes in which data folder the worktree of a run is, from now on.

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::SEAL;
 use crate::app::App;
+use crate::auth::connection;
 use crate::problem::Problem;
+use crate::rates;
 
 /// How far the clocks of two nodes may be apart, with the way between them.
 const HOLDS: Duration = Duration::seconds(30);
@@ -67,11 +69,12 @@ fn opened(app: &App, request: &Request, text: &str) -> Option<Sealed> {
 /// Puts the client's address in the place of that of the node that passed the request on.
 ///
 /// # Errors
-/// When it says so, and cannot show that it is one.
+/// When it says so and cannot show it.
 pub(crate) fn see_through(app: &App, request: &mut Request) -> Result<(), Problem> {
     let Some(value) = request.headers_mut().remove(&SEAL) else { return Ok(()) };
     let said = value.to_str().ok().and_then(|text| opened(app, request, text));
     let Some(said) = said else {
+        rates::stranger(app, connection(request.headers(), request.extensions()).address.as_deref())?;
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
             "bad-node-seal",

@@ -19,7 +19,9 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use crate::git::{Own, noise};
 use crate::harness::{PASSWORD, PATIENCE, Persona, TestApp, Wish};
 use crate::live::waits;
+use crate::nodes::{self, Team};
 use crate::program::{guildhall, run};
+use crate::redis::Redis;
 
 /// Bytes of an attachment at most.
 const ATTACHMENT: usize = 5 * 1024 * 1024;
@@ -45,36 +47,60 @@ struct Front {
 
 impl Front {
     async fn start() -> (TestApp, Self) {
+        let (mut apps, front) = Self::before(None).await;
+        (apps.remove(0), front)
+    }
+
+    /// In front of one server, or of two of a team.
+    async fn before(team: Option<&Team>) -> (Vec<TestApp>, Self) {
         // Another test may come in between where a port is let go for Caddy to take it.
         let taken = |said: &[String]| said.iter().any(|line| line.contains("address already in use"));
-        match Self::try_to_start().await {
+        match Self::try_to_start(team).await {
             Ok(started) => started,
             Err(said) if taken(&said) => {
-                Self::try_to_start().await.unwrap_or_else(|said| panic!("Caddy did not start: {said:#?}"))
+                Self::try_to_start(team).await.unwrap_or_else(|said| panic!("Caddy did not start: {said:#?}"))
             }
             Err(said) => panic!("Caddy did not start: {said:#?}"),
         }
     }
 
     /// What Caddy said, where it did not start.
-    async fn try_to_start() -> Result<(TestApp, Self), Vec<String>> {
+    async fn try_to_start(team: Option<&Team>) -> Result<(Vec<TestApp>, Self), Vec<String>> {
         let ((held, https), (held_too, plain)) = (free_port(), free_port());
         let public = format!("https://localhost:{https}");
         let previews = format!("https://*.preview.localhost:{https}");
-        let (url, preview) = (public.parse().unwrap(), PreviewUrl::parse(&previews));
-        let change = Box::new(move |config: &mut Config| {
-            config.public_url = Some(url);
-            config.preview_url = preview;
-            config.guard.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
-        });
-        let app = TestApp::with(Wish { change, ..Wish::default() }).await;
+        let (url, preview): (url::Url, _) = (public.parse().unwrap(), PreviewUrl::parse(&previews));
+        let wish = || {
+            let (url, preview) = (Clone::clone(&url), preview.clone());
+            let change = Box::new(move |config: &mut Config| {
+                config.public_url = Some(url);
+                config.preview_url = preview;
+                config.guard.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+            });
+            Wish { change, ..Wish::default() }
+        };
+        let apps = match team {
+            None => vec![TestApp::with(wish()).await],
+            Some(team) => {
+                vec![
+                    team.reached(wish(), nodes::free_port().await).await,
+                    team.reached(wish(), nodes::free_port().await).await,
+                ]
+            }
+        };
+        let upstream: Vec<&str> = apps.iter().map(|app| app.url.trim_start_matches("http://")).collect();
         let dir = tempfile::tempdir().unwrap();
+        let given = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
+        let files = ["Caddyfile", "previews.caddy", "nodes.caddy"];
+        for file in &files[..if team.is_some() { 3 } else { 2 }] {
+            std::fs::copy(given.join(file), dir.path().join(file)).unwrap();
+        }
         let options = format!("admin off\nlocal_certs\nskip_install_trust\ndefault_bind 127.0.0.1\nhttp_port {plain}");
         drop((held, held_too));
         let spawned = Command::new("caddy")
             .arg("run")
             .arg("--config")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/Caddyfile"))
+            .arg(dir.path().join("Caddyfile"))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", dir.path())
@@ -83,7 +109,7 @@ impl Front {
             .env("GUILDHALL_PUBLIC_URL", &public)
             .env("GUILDHALL_PREVIEW_URL", &previews)
             .env("GUILDHALL_PREVIEW_TLS", "internal")
-            .env("GUILDHALL_UPSTREAM", app.url.trim_start_matches("http://"))
+            .env("GUILDHALL_UPSTREAM", upstream.join(" "))
             .env("GUILDHALL_CADDY_OPTIONS", options)
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -119,7 +145,7 @@ impl Front {
             }
         };
         tokio::time::timeout(PATIENCE, served).await.unwrap();
-        Ok((app, front))
+        Ok((apps, front))
     }
 
     /// The file with the certificate of Caddy's own authority.
@@ -308,4 +334,77 @@ async fn the_server_behind_caddy_is_what_it_is_without() {
     }
     let (code, out, err) = run(&mut doctor(false)).await;
     assert!(code == Some(1) && out.contains("shows a certificate that browsers do not trust"), "{out}{err}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn behind_caddy_one_of_two_servers_may_go() {
+    let redis = Redis::start().await;
+    let team = Team::over(&redis).await;
+    let (mut apps, front) = Front::before(Some(&team)).await;
+    let mut owner = front.browser();
+    let register = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
+    owner.post("/api/auth/register", register).await.is(StatusCode::CREATED);
+    let cookie = owner.cookie.clone().unwrap();
+
+    // What one of them has is there whichever is asked, and the client's own address with it.
+    let mut direct = owner.clone();
+    direct.base = apps[1].url.clone();
+    let (_, of_run) = waits(&mut direct).await;
+    let services = format!("{of_run}/services");
+    let wish = json!({ "name": "web", "command": "perl serve.pl", "port": 8123 });
+    owner.post(&services, wish).await.is(StatusCode::CREATED);
+    for _ in 0..8 {
+        owner.get(&format!("{services}/web/log")).await.is(StatusCode::OK);
+    }
+    let audit = owner.get("/api/audit?action=service.start").await.is(StatusCode::OK);
+    assert_eq!(audit["items"][0]["address"], "127.0.0.2", "{audit}");
+    let url = owner.call(&format!("{services}/web/preview")).await.is(StatusCode::CREATED)["url"].clone();
+    let url: url::Url = url.as_str().unwrap().parse().unwrap();
+    let pages = front.client(&[url.host_str().unwrap()]).build().unwrap();
+    let entered = pages.get(url.clone()).send().await.unwrap();
+    let pass = entered.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    for _ in 0..8 {
+        let page = pages.get(url.origin().ascii_serialization()).header("cookie", &pass).send().await.unwrap();
+        let head = page.text().await.unwrap().to_lowercase();
+        assert!(head.starts_with("get / http/1.1\r\n") && head.contains("x-forwarded-for: 127.0.0.2\r\n"), "{head}");
+    }
+
+    // A WebSocket at each, as the one with fewer connections takes the next.
+    let mut sockets = Vec::new();
+    for _ in 0..2 {
+        let mut socket = front.listen(&cookie, &front.public).await.unwrap();
+        frame(&mut socket, |frame| frame["type"] == "hello").await;
+        sockets.push(socket);
+    }
+    // One of them stops, and nobody is refused meanwhile.
+    let mut asks = owner.clone();
+    let going = tokio::spawn(async move {
+        for _ in 0..60 {
+            asks.get("/api/auth/me").await.is(StatusCode::OK);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    apps[1].stop().await;
+    going.await.unwrap();
+    let project = json!({ "name": "Goes on", "source": { "kind": "empty" } });
+    owner.post("/api/projects", project).await.is(StatusCode::CREATED);
+    let mut ended = 0;
+    for socket in &mut sockets {
+        let told = async {
+            loop {
+                match socket.next().await {
+                    Some(Ok(message)) if message.is_close() => return false,
+                    Some(Ok(message)) if message.to_text().is_ok_and(|text| text.contains("project.created")) => {
+                        return true;
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return false,
+                }
+            }
+        };
+        ended += usize::from(!tokio::time::timeout(PATIENCE, told).await.unwrap());
+    }
+    assert_eq!(ended, 1, "each had one");
+    let mut socket = front.listen(&cookie, &front.public).await.unwrap();
+    frame(&mut socket, |frame| frame["type"] == "hello").await;
 }

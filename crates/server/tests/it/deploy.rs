@@ -53,9 +53,10 @@ fn names_in(text: &str) -> BTreeSet<&str> {
 }
 
 /// What Caddy, compose and PostgreSQL read beside Guildhall.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 7] = [
     "COMPOSE_FILE",
     "POSTGRES_PASSWORD",
+    "REDIS_PASSWORD",
     "GUILDHALL_MEMORY",
     "GUILDHALL_PIDS",
     "GUILDHALL_CADDY_OPTIONS",
@@ -77,7 +78,7 @@ fn the_example_of_the_environment_names_every_setting_and_no_other() {
         assert!(told.contains(name) || shown.iter().any(|(shown, _)| shown == name), "{name} is not in .env.example");
     }
     for name in OTHERS {
-        let compose = [file("compose.yaml"), file("compose.postgres.yaml")].concat();
+        let compose = [file("compose.yaml"), file("compose.postgres.yaml"), file("compose.nodes.yaml")].concat();
         assert!(compose.contains(name), "compose does not read {name}");
     }
 }
@@ -112,6 +113,54 @@ fn what_the_container_is_given_is_a_configuration_that_the_server_takes() {
     let [proxy] = config.guard.trusted_proxies[..] else { panic!("{:?}", config.guard) };
     let after = compose.split_once("\n  caddy:\n").unwrap().1;
     assert!(proxy.prefix_len() == 32 && after.contains(&format!("ipv4_address: {}", proxy.addr())), "{proxy}");
+}
+
+/// The lines of a service in a file of compose, without what is a comment.
+fn service<'a>(compose: &'a str, name: &str) -> Vec<&'a str> {
+    let (_, after) = compose.split_once(&format!("\n  {name}:\n")).unwrap();
+    let own = after.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+    own.map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+}
+
+#[test]
+fn the_second_container_is_as_the_first_and_each_says_where_it_is_reached() {
+    let (base, postgres, nodes) = (file("compose.yaml"), file("compose.postgres.yaml"), file("compose.nodes.yaml"));
+    let second = service(&nodes, "guildhall2");
+    let of_build = ["build:", "context: ..", "dockerfile:", "args:", "GUILDHALL_COMMIT:", "GUILDHALL_BUILT:"];
+    let own = ["hostname:", "- data:", "ipv4_address:"];
+    for line in [service(&base, "guildhall"), service(&postgres, "guildhall")].concat() {
+        let left_out = of_build.iter().chain(&own).any(|begin| line.starts_with(begin));
+        assert!(left_out || second.contains(&line), "guildhall2 lacks {line:?}");
+    }
+    assert!(second.contains(&"hostname: guildhall2") && second.contains(&"- data2:/data"));
+    // Both with the same database, Redis and key, and each with an address of its own.
+    let filled = |text: &str| {
+        text.replace("${POSTGRES_PASSWORD:?write it into .env}", "p")
+            .replace("${REDIS_PASSWORD:?write it into .env}", "r")
+    };
+    let config = |lines: Vec<&str>| {
+        let set: Vec<(String, String)> = lines
+            .iter()
+            .filter_map(|line| line.split_once(": "))
+            .filter(|(name, _)| is_name(name))
+            .map(|(name, value)| (name.to_owned(), filled(value)))
+            .collect();
+        let env = |name: &str| set.iter().find(|(known, _)| known == name).map(|(_, value)| OsString::from(value));
+        let none = |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
+        Config::read(&Layers { flags: &Flags::default(), env: &env, file: &none }).unwrap()
+    };
+    let first = [service(&nodes, "guildhall"), service(&base, "guildhall"), service(&postgres, "guildhall")].concat();
+    let (first, second) = (config(first), config(second));
+    for config in [&first, &second] {
+        assert_eq!(config.database_url.expose(), "postgres://guildhall:p@postgres:5432/guildhall");
+        assert!(config.redis_url.is_some() && config.notes.is_empty(), "{:?}", config.notes);
+        assert_eq!(config.key_file.as_deref(), Some(Path::new("/run/secrets/vault-key")));
+    }
+    let urls = [&first, &second].map(|config| config.node_url.clone().unwrap());
+    assert_eq!(urls, ["http://guildhall:4300", "http://guildhall2:4300"]);
+    let caddy = service(&nodes, "caddy");
+    let upstream = urls.map(|url| url.trim_start_matches("http://").to_owned()).join(" ");
+    assert!(caddy.contains(&format!("GUILDHALL_UPSTREAM: {upstream}").as_str()), "{caddy:?}");
 }
 
 #[test]
@@ -217,7 +266,15 @@ async fn no_command_of_compose_can_forget_a_file() {
     let there: BTreeSet<String> = there.filter(|name| name.starts_with("compose.")).collect();
     assert_eq!(named.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), there);
     for page in ["docs/deploy.md", "docs/operators.md", "docs/sandbox.md", "README.md"].map(of_project).iter().chain(
-        &["compose.yaml", "compose.postgres.yaml", "compose.limits.yaml", "Dockerfile", ".env.example"].map(file),
+        &[
+            "compose.yaml",
+            "compose.postgres.yaml",
+            "compose.nodes.yaml",
+            "compose.limits.yaml",
+            "Dockerfile",
+            ".env.example",
+        ]
+        .map(file),
     ) {
         assert!(!page.contains("-f compose."), "a command that names files is followed by one that does not: {page}");
     }

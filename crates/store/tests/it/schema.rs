@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 use crate::harness::{Fresh, on_both};
 
 /// Numbers that no migration has, and none may have any more: databases are past them.
-const GAPS: &[i64] = &[30, 34, 41, 44, 54];
+const GAPS: &[i64] = &[30, 34, 41, 44];
 
 /// The numbers and names of a folder's migrations.
 fn migrations(of: &str) -> Vec<(i64, String)> {
