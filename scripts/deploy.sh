@@ -18,18 +18,18 @@ trap 'exit 130' INT TERM
 # Scripts.
 shellcheck --severity=warning scripts/*.sh deploy/*.sh bench/run || failed=1
 
-# Caddy: with and without pages of services, and written as its own formatter writes it.
+# Caddy: with and without pages of services and several servers, and written as its own formatter writes it.
 caddy_reads() { # caddy_reads CADDYFILE: with the environment of an operator, and nothing of ours
   env -i PATH="$PATH" HOME="$dir" XDG_DATA_HOME="$dir" XDG_CONFIG_HOME="$dir" GUILDHALL_PUBLIC_URL=https://guild.example.com \
-    GUILDHALL_PREVIEW_URL='https://*.preview.example.com' GUILDHALL_PREVIEW_TLS=internal \
+    GUILDHALL_PREVIEW_URL='https://*.preview.example.com' GUILDHALL_PREVIEW_TLS=internal GUILDHALL_UPSTREAM="$GUILDHALL_UPSTREAM" \
     GUILDHALL_CADDY_OPTIONS='email operator@example.com' caddy validate --config "$1" >"$dir/caddy.log" 2>&1 ||
     { cat "$dir/caddy.log" >&2; fail "caddy does not take $1"; }
 }
 mkdir "$dir/alone"
 cp deploy/Caddyfile "$dir/alone/"
-caddy_reads deploy/Caddyfile
-caddy_reads "$dir/alone/Caddyfile"
-for file in deploy/Caddyfile deploy/previews.caddy; do
+GUILDHALL_UPSTREAM='guildhall:4300 guildhall2:4300' caddy_reads deploy/Caddyfile
+GUILDHALL_UPSTREAM=127.0.0.1:4300 caddy_reads "$dir/alone/Caddyfile"
+for file in deploy/Caddyfile deploy/previews.caddy deploy/nodes.caddy; do
   caddy fmt "$file" 2>/dev/null | cmp -s - "$file" || fail "$file is not formatted; run: caddy fmt --overwrite $file"
 done
 
@@ -52,6 +52,7 @@ SYSTEMD_UNIT_PATH="$dir/units:" systemd-analyze security --no-pager --offline=tr
 node scripts/deploy/node_modules/.bin/dclint --color=false --config scripts/deploy/dclint.json deploy >"$dir/compose.log" 2>&1 || failed=1
 if grep -E 'warning|error' "$dir/compose.log" >&2; then fail "compose would not take the files as they are"; fi
 /usr/bin/python3 scripts/deploy/compose.py deploy/compose.yaml deploy/compose.postgres.yaml deploy/compose.limits.yaml || failed=1
+/usr/bin/python3 scripts/deploy/compose.py deploy/compose.yaml deploy/compose.postgres.yaml deploy/compose.nodes.yaml deploy/compose.limits.yaml || failed=1
 
 # The filters of system calls, the container's and the unit's, loaded as a runtime loads them: bubblewrap makes its walls under each.
 names=$(sed -n 's/^SystemCallFilter=~//p' deploy/systemd/guildhall.service | tr ' ' '\n' | while read -r group; do

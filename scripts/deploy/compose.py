@@ -45,6 +45,9 @@ def check_whole(folder, whole):
                     faults.append(f"service {name} mounts {source}, which is not there")
             elif source not in whole.get("volumes", {}):
                 faults.append(f"service {name} mounts the volume {source}, which is not declared")
+        for secret in service.get("secrets", []):
+            if secret not in whole.get("secrets", {}):
+                faults.append(f"service {name} is given the secret {secret}, which is not declared")
         for option in service.get("security_opt", []):
             if option.startswith("seccomp=./") and not (folder / option.split("=")[1]).is_file():
                 faults.append(f"service {name} names the profile {option}, which is not there")

@@ -353,6 +353,7 @@ async fn behind_caddy_one_of_two_servers_may_go() {
     let services = format!("{of_run}/services");
     let wish = json!({ "name": "web", "command": "perl serve.pl", "port": 8123 });
     owner.post(&services, wish).await.is(StatusCode::CREATED);
+    nodes::listens(&mut owner, &format!("{services}/web/log")).await;
     for _ in 0..8 {
         owner.get(&format!("{services}/web/log")).await.is(StatusCode::OK);
     }

@@ -145,6 +145,7 @@ fn the_second_container_is_as_the_first_and_each_says_where_it_is_reached() {
             .filter(|(name, _)| is_name(name))
             .map(|(name, value)| (name.to_owned(), filled(value)))
             .collect();
+        let set = [set, vec![("GUILDHALL_PUBLIC_URL".to_owned(), "https://guild.example.com".to_owned())]].concat();
         let env = |name: &str| set.iter().find(|(known, _)| known == name).map(|(_, value)| OsString::from(value));
         let none = |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
         Config::read(&Layers { flags: &Flags::default(), env: &env, file: &none }).unwrap()

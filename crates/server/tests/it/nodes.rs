@@ -376,7 +376,7 @@ async fn what_one_server_has_is_reached_through_any() {
 }
 
 /// Until the service of [`waits`] answers.
-async fn listens(persona: &mut Persona, log: &str) {
+pub async fn listens(persona: &mut Persona, log: &str) {
     let listens = async {
         while persona.get(log).await.is(StatusCode::OK)["text"] != "listening\n" {
             tokio::time::sleep(Duration::from_millis(20)).await;
