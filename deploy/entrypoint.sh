@@ -9,6 +9,11 @@ if [ -n "${POSTGRES_PASSWORD:-}" ] && [ -z "${DATABASE_URL:-}" ]; then
   echo "guildhall: POSTGRES_PASSWORD is set, but compose.postgres.yaml was left out; write COMPOSE_FILE=compose.yaml:compose.postgres.yaml into .env" >&2
   exit 1
 fi
+# The same of compose.nodes.yaml: it would work beside the other one and neither hear of it nor have the key of both.
+if [ -n "${REDIS_PASSWORD:-}" ] && [ -z "${REDIS_URL:-}" ]; then
+  echo "guildhall: REDIS_PASSWORD is set, but compose.nodes.yaml was left out; write COMPOSE_FILE=compose.yaml:compose.postgres.yaml:compose.nodes.yaml into .env" >&2
+  exit 1
+fi
 if [ "$(id -u)" = 0 ]; then
   group=/sys/fs/cgroup
   for file in "$group" "$group/cgroup.procs" "$group/cgroup.threads" "$group/cgroup.subtree_control"; do

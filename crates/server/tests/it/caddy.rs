@@ -27,6 +27,8 @@ use crate::redis::Redis;
 const ATTACHMENT: usize = 5 * 1024 * 1024;
 /// Where the browser of these tests sits. The whole of 127/8 is this machine, so that a client can be told from the proxy.
 const BROWSER: [u8; 4] = [127, 0, 0, 2];
+/// How often Caddy asks each of several servers whether it can work (`deploy/nodes.caddy`).
+const LOOKS: Duration = Duration::from_secs(2);
 /// What a client writes that would like to be somebody else.
 const FORGED: &str = "203.0.113.9";
 
@@ -51,8 +53,8 @@ impl Front {
         (apps.remove(0), front)
     }
 
-    /// In front of one server, or of two of a team.
-    async fn before(team: Option<&Team>) -> (Vec<TestApp>, Self) {
+    /// In front of one server, or of two of a team and a third one that comes at this port.
+    async fn before(team: Option<(&Team, u16)>) -> (Vec<TestApp>, Self) {
         // Another test may come in between where a port is let go for Caddy to take it.
         let taken = |said: &[String]| said.iter().any(|line| line.contains("address already in use"));
         match Self::try_to_start(team).await {
@@ -65,7 +67,7 @@ impl Front {
     }
 
     /// What Caddy said, where it did not start.
-    async fn try_to_start(team: Option<&Team>) -> Result<(Vec<TestApp>, Self), Vec<String>> {
+    async fn try_to_start(team: Option<(&Team, u16)>) -> Result<(Vec<TestApp>, Self), Vec<String>> {
         let ((held, https), (held_too, plain)) = (free_port(), free_port());
         let public = format!("https://localhost:{https}");
         let previews = format!("https://*.preview.localhost:{https}");
@@ -81,14 +83,15 @@ impl Front {
         };
         let apps = match team {
             None => vec![TestApp::with(wish()).await],
-            Some(team) => {
+            Some((team, _)) => {
                 vec![
                     team.reached(wish(), nodes::free_port().await).await,
                     team.reached(wish(), nodes::free_port().await).await,
                 ]
             }
         };
-        let upstream: Vec<&str> = apps.iter().map(|app| app.url.trim_start_matches("http://")).collect();
+        let here = apps.iter().map(|app| app.url.trim_start_matches("http://").to_owned());
+        let upstream: Vec<String> = here.chain(team.map(|(_, port)| format!("127.0.0.1:{port}"))).collect();
         let dir = tempfile::tempdir().unwrap();
         let given = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
         let files = ["Caddyfile", "previews.caddy", "nodes.caddy"];
@@ -337,10 +340,11 @@ async fn the_server_behind_caddy_is_what_it_is_without() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn behind_caddy_one_of_two_servers_may_go() {
+async fn behind_caddy_servers_may_go_and_come() {
     let redis = Redis::start().await;
     let team = Team::over(&redis).await;
-    let (mut apps, front) = Front::before(Some(&team)).await;
+    let port = nodes::free_port().await;
+    let (mut apps, front) = Front::before(Some((&team, port))).await;
     let mut owner = front.browser();
     let register = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
     owner.post("/api/auth/register", register).await.is(StatusCode::CREATED);
@@ -370,42 +374,63 @@ async fn behind_caddy_one_of_two_servers_may_go() {
         assert!(head.starts_with("get / http/1.1\r\n") && head.contains("x-forwarded-for: 127.0.0.2\r\n"), "{head}");
     }
 
-    // A WebSocket at each, as the one with fewer connections takes the next.
+    // A third one comes, a process of its own, and is asked as soon as Caddy finds it there.
+    let data = tempfile::tempdir().unwrap();
+    let mut third = team.program(data.path(), port);
+    third.env("GUILDHALL_PUBLIC_URL", &front.public).env("GUILDHALL_TRUSTED_PROXIES", "127.0.0.1").arg("serve");
+    let mut third = third.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let (client, ready) = (Client::new(), format!("http://127.0.0.1:{port}/api/health/ready"));
+    let comes = async {
+        while !client.get(&ready).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, comes).await.unwrap();
+    tokio::time::sleep(LOOKS * 2).await;
+
+    // A WebSocket at each, as the one with the fewest connections takes the next.
     let mut sockets = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..3 {
         let mut socket = front.listen(&cookie, &front.public).await.unwrap();
         frame(&mut socket, |frame| frame["type"] == "hello").await;
         sockets.push(socket);
     }
-    // One of them stops, and nobody is refused meanwhile.
+    // One is killed, another stops, and nobody is refused meanwhile.
     let mut asks = owner.clone();
     let going = tokio::spawn(async move {
-        for _ in 0..60 {
+        for _ in 0..80 {
             asks.get("/api/auth/me").await.is(StatusCode::OK);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
+    third.kill().await.unwrap();
+    let stay = those_that_stay(sockets).await;
+    assert_eq!(stay.len(), 2, "each had one");
     apps[1].stop().await;
     going.await.unwrap();
+    let mut stay = those_that_stay(stay).await;
     let project = json!({ "name": "Goes on", "source": { "kind": "empty" } });
     owner.post("/api/projects", project).await.is(StatusCode::CREATED);
-    let mut ended = 0;
-    for socket in &mut sockets {
-        let told = async {
-            loop {
-                match socket.next().await {
-                    Some(Ok(message)) if message.is_close() => return false,
-                    Some(Ok(message)) if message.to_text().is_ok_and(|text| text.contains("project.created")) => {
-                        return true;
-                    }
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return false,
+    assert_eq!(stay.len(), 1);
+    frame(&mut stay[0], |frame| frame["type"] == "project.created").await;
+    let mut socket = front.listen(&cookie, &front.public).await.unwrap();
+    frame(&mut socket, |frame| frame["type"] == "hello").await;
+}
+
+/// Those that still hold after a moment.
+async fn those_that_stay(sockets: Vec<WebSocketStream<reqwest::Upgraded>>) -> Vec<WebSocketStream<reqwest::Upgraded>> {
+    let mut stay = Vec::new();
+    for mut socket in sockets {
+        let ends = async {
+            while let Some(Ok(message)) = socket.next().await {
+                if message.is_close() {
+                    break;
                 }
             }
         };
-        ended += usize::from(!tokio::time::timeout(PATIENCE, told).await.unwrap());
+        if tokio::time::timeout(Duration::from_millis(500), ends).await.is_err() {
+            stay.push(socket);
+        }
     }
-    assert_eq!(ended, 1, "each had one");
-    let mut socket = front.listen(&cookie, &front.public).await.unwrap();
-    frame(&mut socket, |frame| frame["type"] == "hello").await;
+    stay
 }

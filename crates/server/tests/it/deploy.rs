@@ -288,6 +288,8 @@ async fn no_command_of_compose_can_forget_a_file() {
     assert!(!well && said.contains("COMPOSE_FILE=") && !said.contains("secret-word"), "{said}");
     let (well, said) = script("entrypoint.sh", dir.path(), &[password, ("DATABASE_URL", "")], &["serve"]).await;
     assert!(!well, "{said}");
+    let (well, said) = script("entrypoint.sh", dir.path(), &[("REDIS_PASSWORD", "secret-word")], &["serve"]).await;
+    assert!(!well && said.contains("compose.nodes.yaml") && !said.contains("secret-word"), "{said}");
     let whole = [password, ("DATABASE_URL", "postgres://guildhall:x@postgres:5432/guildhall")];
     for env in [&whole[..], &[]] {
         assert_eq!(

@@ -72,6 +72,15 @@ impl Team {
         });
         self.server(Wish { change, ..wish }).await
     }
+
+    /// One that is a process of its own, and can be killed.
+    pub fn program(&self, data: &Path, port: u16) -> tokio::process::Command {
+        let mut command = guildhall(data);
+        command.env("DATABASE_URL", &self.database).env("REDIS_URL", &self.redis).env("GUILDHALL_KEY_FILE", &self.keys);
+        command.env("GUILDHALL_LISTEN", format!("127.0.0.1:{port}"));
+        command.env("GUILDHALL_NODE_URL", format!("http://127.0.0.1:{port}"));
+        command
+    }
 }
 
 async fn until(what: &str, so: impl Fn() -> bool) {
