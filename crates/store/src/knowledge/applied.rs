@@ -42,7 +42,7 @@ impl Store {
     ) -> Result<Applied, StoreError> {
         let mut tx = self.begin().await?;
         self.next_places(&mut tx, 0, 0).await?;
-        let (item, _) = self.knowledge_in(&mut tx, id).await?;
+        let (item, place) = self.knowledge_in(&mut tx, id).await?;
         if item.common.deleted_at.is_some() {
             return Err(StoreError::NotFound { what: "item" });
         }
@@ -66,6 +66,7 @@ impl Store {
             "UPDATE knowledge_items SET application_count = {all}, success_count = {helped}, failure_count = {not} WHERE id = $1"
         );
         on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).execute(c).await.rows())?;
+        self.copy_uses(&mut tx, place).await?;
         let proven = item.standing.review == KnowledgeReview::Proposed && self.is_proven(&mut tx, &item, rule).await?;
         let item = match proven {
             true => self.prove_knowledge(&mut tx, id, author).await?,

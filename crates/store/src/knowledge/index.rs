@@ -31,7 +31,8 @@ impl Store {
         Ok(last - count + 1)
     }
 
-    /// Takes items out of the index and puts others in.
+    /// Takes items out of the index and puts others in, whose rows must be written: PostgreSQL's index has a copy of what the order
+    /// of what is found goes by.
     pub(super) async fn reindex(
         &self,
         tx: &mut Tx,
@@ -61,7 +62,11 @@ impl Store {
         let insert = match self.backend() {
             Backend::Sqlite => "INSERT INTO knowledge_index (rowid, terms) VALUES ($1, $2)",
             Backend::Postgres => {
-                "INSERT INTO knowledge_index (place, terms) VALUES ($1, array_to_tsvector(string_to_array($2, ' ')))"
+                "INSERT INTO knowledge_index (place, updated_at, success_count, failure_count, id, created_by, kind, title, profile,
+                   terms)
+                 SELECT place, updated_at, success_count, failure_count, id, created_by, kind, title, profile,
+                   array_to_tsvector(string_to_array($2, ' '))
+                 FROM knowledge_items WHERE place = $1"
             }
         };
         for one in come {
@@ -69,7 +74,20 @@ impl Store {
             if self.backend() == Backend::Postgres {
                 terms = format!("{terms} {}", stretch(one.place));
             }
-            on!(tx, c => sqlx::query(insert).bind(one.place).bind(terms).execute(c).await.rows())?;
+            let put = on!(tx, c => sqlx::query(insert).bind(one.place).bind(terms).execute(c).await.rows())?;
+            if put != 1 {
+                return Err(StoreError::NotFound { what: "item to be indexed" });
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies how often an item helped to where PostgreSQL's index has it.
+    pub(super) async fn copy_uses(&self, tx: &mut Tx, place: i64) -> Result<(), StoreError> {
+        if self.backend() == Backend::Postgres {
+            let sql = "UPDATE knowledge_index x SET success_count = i.success_count, failure_count = i.failure_count
+                 FROM knowledge_items i WHERE x.place = $1 AND i.place = $1";
+            on!(tx, c => sqlx::query(sql).bind(place).execute(c).await.rows())?;
         }
         Ok(())
     }

@@ -42,6 +42,7 @@ struct Found {
     profile: Vec<u8>,
 }
 
+/// Where it comes from: SQLite looks beside its index for it, PostgreSQL has it in there ([`super::index`]).
 const FOUND: &str = "i.id, i.place, i.kind, i.title, i.updated_at, i.success_count, i.failure_count, i.profile";
 
 /// Which items are looked at.
@@ -269,22 +270,21 @@ impl Store {
             })?;
             return Ok(places.into_iter().map(|(place,)| place).collect());
         }
-        let of = |place: &str| match filter.author {
-            Some(_) => {
-                format!("AND EXISTS (SELECT 1 FROM knowledge_items i WHERE i.place = {place} AND i.created_by = $5)")
+        let of = match (filter.author, self.backend()) {
+            (None, _) => "",
+            (Some(_), Backend::Postgres) => "AND created_by = $5",
+            (Some(_), Backend::Sqlite) => {
+                "AND EXISTS (SELECT 1 FROM knowledge_items i WHERE i.place = knowledge_index.rowid AND i.created_by = $5)"
             }
-            None => String::new(),
         };
         let sql = match self.backend() {
             Backend::Sqlite => format!(
-                "SELECT rowid FROM knowledge_index WHERE knowledge_index MATCH $1 AND rowid >= $2 AND rowid < $3 {}
-                 ORDER BY rowid DESC LIMIT $4",
-                of("knowledge_index.rowid")
+                "SELECT rowid FROM knowledge_index WHERE knowledge_index MATCH $1 AND rowid >= $2 AND rowid < $3 {of}
+                 ORDER BY rowid DESC LIMIT $4"
             ),
             Backend::Postgres => format!(
-                "SELECT place FROM knowledge_index x WHERE terms @@ $1::tsquery AND place >= $2 AND place < $3 {}
-                 ORDER BY place + 0 DESC LIMIT $4",
-                of("x.place")
+                "SELECT place FROM knowledge_index WHERE terms @@ $1::tsquery AND place >= $2 AND place < $3 {of}
+                 ORDER BY place + 0 DESC LIMIT $4"
             ),
         };
         let counts = self.counts(by, std::slice::from_ref(&marks), None).await?;
@@ -383,13 +383,10 @@ impl Store {
                  WHERE knowledge_index MATCH $1 AND knowledge_index.rowid >= $2 AND knowledge_index.rowid < $3 {of}
                  ORDER BY knowledge_index.rowid DESC LIMIT $4"
             ),
-            Backend::Postgres if span.author.is_some() => format!(
-                "SELECT {FOUND} FROM knowledge_index x JOIN knowledge_items i ON i.place = x.place
-                 WHERE x.terms @@ $1::tsquery AND x.place >= $2 AND x.place < $3 {of} ORDER BY x.place + 0 DESC LIMIT $4"
-            ),
+            // Sorted by what is no column, or it would walk along the places, and past most of them.
             Backend::Postgres => format!(
-                "SELECT {FOUND} FROM (SELECT place FROM knowledge_index WHERE terms @@ $1::tsquery AND place >= $2
-                   AND place < $3 ORDER BY place + 0 DESC LIMIT $4) x JOIN knowledge_items i ON i.place = x.place"
+                "SELECT {FOUND} FROM knowledge_index i WHERE i.terms @@ $1::tsquery AND i.place >= $2 AND i.place < $3 {of}
+                 ORDER BY i.place + 0 DESC LIMIT $4"
             ),
         };
         for from in counts.windows(must, span.since, span.before, CANDIDATES) {

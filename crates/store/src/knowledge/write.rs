@@ -238,7 +238,6 @@ impl Store {
         let (before, after) = (indexed_of(old), index(&draft, standing.review, old.common.origin));
         let gone = [Standing { place: old_place, indexed: &before }];
         let come = [Standing { place, indexed: &after }];
-        self.reindex(tx, if was_there { &gone } else { &[] }, if deleted { &[] } else { &come }).await?;
         let now = self.now();
         on!(tx, c => sqlx::query(
             "UPDATE knowledge_items SET place = $2, title = $3, tags = $4, review = $5, reject_reason = $6, verified_by = $7,
@@ -250,6 +249,7 @@ impl Store {
             .bind(now).bind(deleted.then_some(now)).bind(&draft.description).bind(&after.profile)
             .bind(Json(&draft.related)).bind(Json(&draft.details)).bind(&draft.content).bind(draft.says_as(&old.draft()))
             .execute(c).await.rows())?;
+        self.reindex(tx, if was_there { &gone } else { &[] }, if deleted { &[] } else { &come }).await?;
         if draft.related != old.common.related {
             self.relate_knowledge(tx, old.id(), &draft.related).await?;
         }

@@ -1,11 +1,13 @@
 //! What a search of the hub finds, and in which order: the same on both databases.
 
 use chrono::Duration;
-use guildhall_store::{Judged, KnowledgeFilter, NewKnowledge};
-use guildhall_types::knowledge::{KnowledgeKind, KnowledgeReview};
+use guildhall_store::{Backend, Judged, KnowledgeFilter, NewKnowledge};
+use guildhall_types::knowledge::{KnowledgeKind, KnowledgeReview, KnowledgeRule, LearningOutcome};
+use guildhall_types::member::Member;
+use sqlx::Connection;
 
 use crate::harness::{Fresh, on_both};
-use crate::knowledge::{by, entry, learning};
+use crate::knowledge::{by, entry, learning, write};
 
 /// A small hub: title, tags, content.
 const CORPUS: &[(&str, &str, &str)] = &[
@@ -109,6 +111,54 @@ const ASKED: &[(&str, &[&str])] = &[
     ("rotate key zzzzz", &["Rotating the key-encryption key"]),
     ("sqlite writer", &["Why SQLite has one writer", "Writing contract tests"]),
 ];
+
+/// In how many rows PostgreSQL's index has something else than the items that it stands for, or does not have an item.
+async fn strays(fresh: &Fresh) -> i64 {
+    if fresh.store.backend() == Backend::Sqlite {
+        return 0;
+    }
+    let mut db = sqlx::PgConnection::connect(fresh.url()).await.unwrap();
+    let sql = "SELECT count(*) FROM (SELECT * FROM knowledge_items WHERE deleted_at IS NULL) i
+         FULL JOIN knowledge_index x ON x.place = i.place
+         WHERE (x.id, x.created_by, x.kind, x.title, x.profile, x.updated_at, x.success_count, x.failure_count) IS DISTINCT FROM
+           (i.id, i.created_by, i.kind, i.title, i.profile, i.updated_at, i.success_count, i.failure_count)";
+    let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&mut db).await.unwrap();
+    count
+}
+
+on_both! {
+    async fn what_helped_comes_first_among_what_fits_alike(fresh: Fresh) {
+        let (anna, ben) = (fresh.member("anna").await, fresh.member("ben").await);
+        let text = |n| learning(&format!("Sockets drop {n}"), "Reconnect and ask for what was missed.");
+        let older = write(&fresh, by(&anna), text("here")).await;
+        let later = write(&fresh, by(&anna), text("there")).await;
+        let found = async || {
+            let hits = fresh.store.search_knowledge("sockets drop", &KnowledgeFilter::default(), 10).await.unwrap();
+            hits.iter().map(|hit| hit.id).collect::<Vec<_>>()
+        };
+        let tell = async |id, outcome, member: &Member| {
+            fresh.store.apply_knowledge(id, outcome, None, &by(member), &KnowledgeRule::default()).await.unwrap();
+        };
+        assert_eq!(found().await, [later.id(), older.id()], "the latest");
+        tell(older.id(), LearningOutcome::Helped, &anna).await;
+        assert_eq!(found().await, [older.id(), later.id()]);
+        tell(later.id(), LearningOutcome::Helped, &anna).await;
+        tell(later.id(), LearningOutcome::Helped, &ben).await;
+        assert_eq!(found().await, [later.id(), older.id()]);
+        tell(later.id(), LearningOutcome::DidNotHelp, &ben).await;
+        assert_eq!(found().await, [older.id(), later.id()], "half of it is less");
+        // Another text stands elsewhere in the index, and what is known of it goes along.
+        let changed = fresh.store
+            .update_knowledge(later.id(), later.common.version, text("anywhere"), None, Judged::AsBefore, &by(&anna)).await.unwrap();
+        assert_eq!(found().await, [older.id(), later.id()]);
+        assert_eq!(strays(&fresh).await, 0);
+        fresh.store.reject_knowledge(older.id(), None, "no", &by(&ben)).await.unwrap();
+        fresh.store.delete_knowledge(changed.id(), None, &by(&ben)).await.unwrap();
+        assert_eq!(strays(&fresh).await, 0);
+        fresh.store.reindex_knowledge().await.unwrap();
+        assert_eq!(strays(&fresh).await, 0);
+    }
+}
 
 on_both! {
     async fn both_databases_find_the_same_in_the_same_order(fresh: Fresh) {
