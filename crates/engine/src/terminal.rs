@@ -11,6 +11,7 @@ use guildhall_types::blot::{Blot, BlotStream};
 use guildhall_types::feature::{FeatureKind, FeatureStatus, WorkMode};
 use guildhall_types::member::Member;
 use guildhall_types::run::Run;
+use guildhall_types::secret::SecretUse;
 use guildhall_types::{MemberId, RunId};
 use tokio::sync::{OwnedMutexGuard, OwnedRwLockReadGuard};
 use tokio_util::sync::CancellationToken;
@@ -175,7 +176,7 @@ impl Engine {
         let mut env = room.env.clone();
         env.push(("TERM".to_owned(), "xterm-256color".to_owned()));
         let blot = room.secrets.blot().clone();
-        let room = Room { frozen: read_only || room.frozen, env, ..room };
+        let room = Room { frozen: read_only || room.frozen, env, ..room }.given(SecretUse::Terminals);
         by.store.note_terminal(&run, read_only).await?;
         let line = shell(set_up.filter(|_| !read_only));
         let running = self.0.sandbox.start(&room, &line, Streams::Terminal(size)).await;

@@ -68,7 +68,7 @@ impl Team {
                 return Err(TeamError::invalid("uses", "choose at least one kind of commands that it is given to"));
             }
             Some(uses) => uses.into_iter().collect(),
-            None => SecretUse::ALL.iter().copied().collect(),
+            None => SecretUse::usual().collect(),
         };
         let uses: Vec<SecretUse> = uses.into_iter().collect();
         let identity = project_secret_identity(project, name);

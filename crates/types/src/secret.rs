@@ -92,6 +92,15 @@ text_enum! {
         Agents = "agents",
         /// Those that run on while others do.
         Services = "services",
+        /// Those of a member at a terminal, who can read it there.
+        Terminals = "terminals",
+    }
+}
+
+impl SecretUse {
+    /// Those that a secret is given to where nothing else is chosen: all in which nobody reads it.
+    pub fn usual() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|to| *to != Self::Terminals)
     }
 }
 

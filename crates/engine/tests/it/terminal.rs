@@ -5,13 +5,14 @@ use std::time::Duration;
 use guildhall_engine::Sitting;
 use guildhall_sandbox::Size;
 use guildhall_store::ProjectPatch;
-use guildhall_team::TeamError;
+use guildhall_team::{By, TeamError};
 use guildhall_types::FeatureId;
 use guildhall_types::event::Happening;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::member::{Member, MemberRole};
 use guildhall_types::project::{ProjectSettings, ProjectSource};
 use guildhall_types::run::RunEvent;
+use guildhall_types::secret::SecretUse;
 use serde_json::json;
 
 use crate::harness::{Hall, script};
@@ -111,6 +112,27 @@ async fn whoever_takes_the_work_as_it_is_takes_what_was_changed_by_hand() {
     // The worktree goes, and whoever looks at it leaves.
     tokio::time::timeout(Duration::from_secs(30), second.leave().cancelled()).await.unwrap();
     second.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_terminal_is_given_the_secrets_that_are_for_it_where_files_may_be_changed() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    for (name, uses) in [("FOR_ALL", None), ("FOR_HERE", Some(vec![SecretUse::Terminals]))] {
+        let by = By::in_person(&hall.anna);
+        hall.team.put_project_secret(by, project.id, name, "plum-kettle-orbit", uses).await.unwrap();
+    }
+    let lines = [json!({ "tools": [["write", { "path": "a.txt", "content": "agent\n" }]] }), json!({ "say": "Done." })];
+    let id = hall.scripted(&project, &lines).await;
+    hall.rests(id).await;
+    let mut sitting = hall.sit_down(&hall.anna, id).await.unwrap();
+    let ask = "echo \"${#FOR_HERE} ${FOR_ALL-none} $((40 + 2))\"";
+    types(&mut sitting, ask, "17 none 42\r\n").await;
+    let mut second = hall.sit_down(&hall.anna, id).await.unwrap();
+    assert!(second.is_read_only());
+    types(&mut second, ask, "0 none 42\r\n").await;
+    second.close().await;
+    sitting.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

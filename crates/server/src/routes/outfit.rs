@@ -38,7 +38,7 @@ pub async fn list_project_secrets(
 pub struct PutProjectSecret {
     /// The secret; at least 8 characters on one of its lines.
     value: String,
-    /// Which commands it is given to; all kinds when absent.
+    /// Which commands it is given to; all kinds but terminals when absent.
     #[schema(nullable = false)]
     uses: Option<Vec<SecretUse>>,
 }

@@ -22,6 +22,8 @@ import { outfit } from "./strings";
 
 const s = outfit.secrets;
 const USES = Object.keys(s.uses) as SecretUse[];
+/** What is chosen at first: all in which nobody reads it. */
+const USUAL = USES.filter((use) => use !== "terminals");
 const FORM = "secret-form";
 
 /** A project's secrets: their names, and a way to put others in their place. None is ever shown. */
@@ -166,7 +168,7 @@ function Form({
   const id = useId();
   const [name, setName] = useState(former?.name ?? "");
   const [value, setValue] = useState("");
-  const [uses, setUses] = useState<ReadonlySet<SecretUse>>(new Set(former?.uses ?? USES));
+  const [uses, setUses] = useState<ReadonlySet<SecretUse>>(new Set(former?.uses ?? USUAL));
   const put = useMutation({
     mutationFn: () =>
       settingsCalls.putSecret(

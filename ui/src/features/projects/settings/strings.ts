@@ -173,6 +173,10 @@ export const outfit = {
         what: "A command of an agent that asks for it by name; the run shows that it did.",
       },
       services: { label: "Services", what: "Commands that run on while others do, such as a server." },
+      terminals: {
+        label: "Terminals",
+        what: "A shell in which somebody may change the work. Whoever sits there can read it.",
+      },
     } satisfies Record<SecretUse, { label: string; what: string }>,
     put: "Save secret",
     done: "Secret in place",
