@@ -54,6 +54,9 @@ if grep -E 'warning|error' "$dir/compose.log" >&2; then fail "compose would not 
 /usr/bin/python3 scripts/deploy/compose.py deploy/compose.yaml deploy/compose.postgres.yaml deploy/compose.limits.yaml || failed=1
 /usr/bin/python3 scripts/deploy/compose.py deploy/compose.yaml deploy/compose.postgres.yaml deploy/compose.nodes.yaml deploy/compose.limits.yaml || failed=1
 
+# With compose.limits.yaml `exec` begins as root, whom the data folder is closed to.
+if grep -nE 'compose exec' docs/*.md README.md | grep -v -e ' -u guildhall '; then fail "a command in the container that does not say -u guildhall"; fi
+
 # The filters of system calls, the container's and the unit's, loaded as a runtime loads them: bubblewrap makes its walls under each.
 names=$(sed -n 's/^SystemCallFilter=~//p' deploy/systemd/guildhall.service | tr ' ' '\n' | while read -r group; do
   systemd-analyze syscall-filter --no-pager "$group" | awk '/^ +[a-z][a-z0-9_]*$/ { printf "\"%s\",", $1 }'

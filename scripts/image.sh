@@ -23,7 +23,7 @@ trap 'exit 130' INT TERM
 
 say() { echo "image: $*" >&2; }
 compose() { (cd "$dir/deploy" && exec docker compose --project-name "$name" "$@"); }
-inside() { compose exec -T guildhall guildhall "$@"; }
+inside() { compose exec -T -u guildhall guildhall guildhall "$@"; }
 
 cp -r deploy "$dir/deploy"
 if [ -z "$program" ]; then
@@ -82,7 +82,7 @@ say "the way from a card to a commit, in a browser"
 
 say "a backup, and a restore into new volumes"
 inside backup
-(umask 077; compose exec -T guildhall tar -C /data -c keys >"$dir/keys.tar")
+(umask 077; compose exec -T -u guildhall guildhall tar -C /data -c keys >"$dir/keys.tar")
 compose down --volumes --timeout 45
 compose run --rm -T --no-deps -u guildhall --entrypoint sh guildhall -c 'umask 077; tar -C /data -x' <"$dir/keys.tar"
 compose run --rm -T guildhall restore --from /backups

@@ -59,6 +59,9 @@ def check_whole(folder, whole):
             address = (how or {}).get("ipv4_address")
             if address and not any(ipaddress.ip_address(address) in ipaddress.ip_network(one["subnet"]) for one in subnets):
                 faults.append(f"service {name} wants {address}, which is not in the network {network}")
+            handed_out = [ipaddress.ip_network(one.get("ip_range", one["subnet"])) for one in subnets]
+            if address and any(ipaddress.ip_address(address) in one for one in handed_out):
+                faults.append(f"service {name} wants {address}, which another may be given before: say ip_range in the network {network}")
     text = json.dumps(whole)
     for variable in re.findall(r"\$\{([^}]*)\}", text):
         if not re.fullmatch(r"[A-Z_]+(:[-?].*)", variable):
