@@ -13,6 +13,9 @@ CREATE TABLE knowledge_index_ranked (
   terms TSVECTOR NOT NULL
 );
 ALTER TABLE knowledge_index_ranked ALTER COLUMN profile SET STORAGE MAIN, ALTER COLUMN terms SET STORAGE EXTERNAL;
+-- How frequent words are stands in knowledge_words. Counted here as well, it would keep a processor busy whenever much was written, and
+-- would plan no look better: there is one way to go.
+ALTER TABLE knowledge_index_ranked ALTER COLUMN terms SET STATISTICS 0, ALTER COLUMN profile SET STATISTICS 0;
 INSERT INTO knowledge_index_ranked
   SELECT x.place, i.updated_at, i.success_count, i.failure_count, i.id, i.created_by, i.kind, i.title, i.profile,
     array_to_tsvector(tsvector_to_array(x.terms))

@@ -283,7 +283,7 @@ impl Store {
                  ORDER BY rowid DESC LIMIT $4"
             ),
             Backend::Postgres => format!(
-                "SELECT place FROM knowledge_index WHERE terms @@ $1::tsquery AND place >= $2 AND place < $3 {of}
+                "SELECT place FROM knowledge_index WHERE terms @@ $1::tsquery AND place + 0 >= $2 AND place + 0 < $3 {of}
                  ORDER BY place + 0 DESC LIMIT $4"
             ),
         };
@@ -383,9 +383,9 @@ impl Store {
                  WHERE knowledge_index MATCH $1 AND knowledge_index.rowid >= $2 AND knowledge_index.rowid < $3 {of}
                  ORDER BY knowledge_index.rowid DESC LIMIT $4"
             ),
-            // Sorted by what is no column, or it would walk along the places, and past most of them.
+            // By what is no column, or it could walk along the places, and read the terms of each.
             Backend::Postgres => format!(
-                "SELECT {FOUND} FROM knowledge_index i WHERE i.terms @@ $1::tsquery AND i.place >= $2 AND i.place < $3 {of}
+                "SELECT {FOUND} FROM knowledge_index i WHERE i.terms @@ $1::tsquery AND i.place + 0 >= $2 AND i.place + 0 < $3 {of}
                  ORDER BY i.place + 0 DESC LIMIT $4"
             ),
         };

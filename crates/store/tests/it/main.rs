@@ -30,6 +30,7 @@ mod mails;
 mod mcp_servers;
 mod members;
 mod merges;
+mod neighbours;
 mod network;
 mod notifications;
 mod orders;

@@ -12,7 +12,7 @@ use guildhall_types::{Clock, DateTime, MemberId, NodeId, PlaceId};
 
 use crate::harness::{Fresh, new_run, on_both};
 
-fn reading(node: NodeId, at: DateTime, memory: i64) -> Reading {
+pub fn reading(node: NodeId, at: DateTime, memory: i64) -> Reading {
     Reading {
         node,
         at,

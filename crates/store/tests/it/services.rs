@@ -16,7 +16,7 @@ async fn claim(fresh: &Fresh, node: NodeId) -> Claimed {
     fresh.store.claim_run(node, Duration::minutes(60), &Limits::default()).await.unwrap().unwrap()
 }
 
-async fn at_work(fresh: &Fresh, node: NodeId) -> Claimed {
+pub async fn at_work(fresh: &Fresh, node: NodeId) -> Claimed {
     let anna = fresh.member("anna").await;
     let project = fresh.project(&anna).await;
     let id = fresh.card(&project, "one").await.card.id;
@@ -24,7 +24,7 @@ async fn at_work(fresh: &Fresh, node: NodeId) -> Claimed {
     claim(fresh, node).await
 }
 
-fn new(run: RunId, name: &str, node: NodeId, member: Option<MemberId>) -> NewService {
+pub fn new(run: RunId, name: &str, node: NodeId, member: Option<MemberId>) -> NewService {
     NewService {
         id: ServiceId::new(),
         run,
@@ -38,7 +38,7 @@ fn new(run: RunId, name: &str, node: NodeId, member: Option<MemberId>) -> NewSer
     }
 }
 
-fn end(status: S, untold: bool) -> ServiceEnd {
+pub fn end(status: S, untold: bool) -> ServiceEnd {
     ServiceEnd { status, exit_code: Some(3), problem: None, log: "the\0end".to_owned(), untold }
 }
 
