@@ -8407,7 +8407,7 @@ export type components = {
         };
         /** @description A secret to be put in place. */
         PutProjectSecret: {
-            /** @description Which commands it is given to; all kinds when absent. */
+            /** @description Which commands it is given to; all kinds but terminals when absent. */
             uses?: components["schemas"]["SecretUse"][];
             /** @description The secret; at least 8 characters on one of its lines. */
             value: string;
@@ -9732,7 +9732,7 @@ export type components = {
          * @description Which commands a secret is given to.
          * @enum {string}
          */
-        SecretUse: "set-up" | "checks" | "agents" | "services";
+        SecretUse: "set-up" | "checks" | "agents" | "services" | "terminals";
         /** @description A tool as the member saw it. */
         SeenMcpTool: {
             /** @description The hash of what the server said of it then. */
