@@ -29,6 +29,9 @@ pub(crate) const SSH_COMMAND: &str = "ssh -o BatchMode=yes -o ConnectTimeout=30 
 
 /// How long git may take to tell its version.
 const TO_ANSWER: Duration = Duration::from_secs(10);
+/// Locks that a call takes at once, at most, and so that one of a dead git may have left: whoever moves the branch that HEAD names
+/// locks both.
+const LOCKS: usize = 4;
 
 /// Settings that no configuration file can change: nothing that git could run on its own, no repository but the one that a
 /// call names, and no path that some file system takes for a `.git`.
@@ -169,7 +172,7 @@ impl Git {
         self
     }
 
-    /// Runs the call and hands back whatever came of it. A lock that a dead git left is taken away, and the call made again.
+    /// Runs the call and hands back whatever came of it. Locks that a dead git left are taken away, and the call made again.
     pub(crate) async fn output(self) -> Result<Output, GitError> {
         let span = Span::begin(Side::Internal, "git", &self.name);
         let output = span.around(self.freed()).await;
@@ -181,16 +184,20 @@ impl Git {
     }
 
     async fn freed(mut self) -> Result<Output, GitError> {
-        let output = self.once().await?;
-        let Some(git_dir) = self.git_dir.clone().filter(|_| output.code != Some(0)) else { return Ok(output) };
-        let Some(lock) = locks::named_in(&output.stderr, &git_dir) else { return Ok(output) };
-        let found = {
-            let lock = lock.clone();
-            tokio::task::spawn_blocking(move || locks::free(&lock, &git_dir, locks::PATIENCE)).await
-        };
-        match found {
-            Ok(Found::Free) => self.once().await,
-            _ => Err(GitError::Locked { lock }),
+        let mut freed = 0;
+        loop {
+            let output = self.once().await?;
+            let failed = output.code != Some(0) && freed < LOCKS;
+            let Some(git_dir) = self.git_dir.clone().filter(|_| failed) else { return Ok(output) };
+            let Some(lock) = locks::named_in(&output.stderr, &git_dir) else { return Ok(output) };
+            let found = {
+                let lock = lock.clone();
+                tokio::task::spawn_blocking(move || locks::free(&lock, &git_dir, locks::PATIENCE)).await
+            };
+            if !matches!(found, Ok(Found::Free)) {
+                return Err(GitError::Locked { lock });
+            }
+            freed += 1;
         }
     }
 

@@ -283,6 +283,24 @@ async fn after_a_crash_the_worktree_is_as_in_the_snapshot() {
 }
 
 #[tokio::test]
+async fn every_lock_that_a_dead_git_left_is_taken_away() {
+    let place = Place::new().await;
+    let (worktree, base) = place.worktree("r1").await;
+    fs::write(worktree.tree().join("src/a.txt"), "from one\n").unwrap();
+    let head = place.snap(&worktree, &base).await;
+    // Whoever moves the branch that HEAD names locks both, and may be killed between.
+    let locks = ["refs/heads/main.lock", "HEAD.lock"].map(|lock| place.repo.path().join(lock));
+    for lock in &locks {
+        fs::write(lock, "").unwrap();
+    }
+    let Merge::Done(merged) = place.repo.merge(&work(&base, &head), "main", "One\n", &me()).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(place.base().await, merged);
+    assert!(locks.iter().all(|lock| !lock.exists()));
+}
+
+#[tokio::test]
 async fn a_merge_is_whole_or_not_at_all() {
     let place = Place::new().await;
     let (one, base) = place.worktree("r1").await;
