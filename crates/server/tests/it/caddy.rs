@@ -20,6 +20,7 @@ use crate::git::{Own, noise};
 use crate::harness::{PASSWORD, PATIENCE, Persona, TestApp, Wish};
 use crate::live::waits;
 use crate::nodes::{self, Team};
+use crate::passing;
 use crate::program::{guildhall, run};
 use crate::redis::Redis;
 
@@ -357,7 +358,7 @@ async fn behind_caddy_servers_may_go_and_come() {
     let services = format!("{of_run}/services");
     let wish = json!({ "name": "web", "command": "perl serve.pl", "port": 8123 });
     owner.post(&services, wish).await.is(StatusCode::CREATED);
-    nodes::listens(&mut owner, &format!("{services}/web/log")).await;
+    passing::listens(&mut owner, &format!("{services}/web/log")).await;
     for _ in 0..8 {
         owner.get(&format!("{services}/web/log")).await.is(StatusCode::OK);
     }

@@ -30,6 +30,7 @@ mod mcp;
 mod nodes;
 mod older;
 mod page;
+mod passing;
 mod post;
 mod program;
 mod provider;
