@@ -20,10 +20,6 @@ const MAX_FILE_SIZE: u64 = 8 * 1024 * 1024 * 1024;
 /// How far commands step back behind the server, of 19 steps: a tenth of what it has while both want all. Where control groups
 /// weigh them, these say more; but not everywhere are there any.
 const NICE: i32 = 10;
-/// Nanoseconds that they run at a time while others want to as well, where the kernel can be told (6.12 and later). Whoever asks for
-/// less at a time, as all do that ask for nothing, comes before them: a thread of the server that has an answer to give does not wait
-/// until fifty commands have had their few milliseconds each.
-const AT_A_TIME: u64 = 20_000_000;
 
 /// A process to be started.
 #[derive(Debug)]
@@ -158,32 +154,12 @@ fn prepare(
     }
     // Not before it is in its namespaces: joining them may undo that.
     die_with(server)?;
-    step_back();
+    // It always may.
+    let _ = rustix::process::nice(NICE);
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, MAX_OPEN_FILES)?;
     limit(Resource::Fsize, MAX_FILE_SIZE)?;
     processes.map_or(Ok(()), |most| limit(Resource::Nproc, most))
-}
-
-/// Has the server's own threads come first. It always may; where the kernel knows less, less of it holds.
-fn step_back() {
-    let Ok(nice) = rustix::process::nice(NICE) else { return };
-    let wanted = libc::sched_attr {
-        size: size_of::<libc::sched_attr>() as u32,
-        // A thread of theirs that wakes up takes the processor from nobody.
-        sched_policy: libc::SCHED_BATCH as u32,
-        sched_flags: 0,
-        sched_nice: nice,
-        sched_priority: 0,
-        sched_runtime: AT_A_TIME,
-        sched_deadline: 0,
-        sched_period: 0,
-    };
-    #[expect(unsafe_code, reason = "rustix does not offer sched_setattr")]
-    // SAFETY: the call reads the structure, whose size it is told, and keeps nothing of it.
-    unsafe {
-        libc::syscall(libc::SYS_sched_setattr, 0, &raw const wanted, 0);
-    }
 }
 
 /// Marks every descriptor but the usual three to be closed at exec, whoever opened it and however.
