@@ -76,7 +76,7 @@ impl Store {
             }
             let put = on!(tx, c => sqlx::query(insert).bind(one.place).bind(terms).execute(c).await.rows())?;
             if put != 1 {
-                return Err(StoreError::NotFound { what: "item to be indexed" });
+                return Err(sqlx::Error::RowNotFound.into());
             }
         }
         Ok(())
