@@ -15,7 +15,7 @@ use std::process::ExitStatus;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use tokio::io::unix::AsyncFd;
-use tokio::runtime::Handle;
+use tokio::runtime;
 
 /// What the new process may use of stack before it becomes its program, in words of 16 bytes.
 const STACK: usize = 8 * 1024;
@@ -98,7 +98,7 @@ impl Program {
         // SAFETY: the kernel has just made it for this call alone.
         let handle = unsafe { OwnedFd::from_raw_fd(handle) };
         let failed = begin.failed;
-        let process = Process { pid, handle: Some(handle), status: None };
+        let process = Process { pid, handle: Some(Handle::Made(handle)), status: None };
         if failed != 0 {
             // Dropping it takes leave of it.
             return Err(io::Error::from_raw_os_error(failed));
@@ -205,8 +205,26 @@ fn heed_signals() -> io::Result<()> {
 pub struct Process {
     pid: Pid,
     /// Tells when it has ended. Nothing once that was told.
-    handle: Option<OwnedFd>,
+    handle: Option<Handle>,
     status: Option<ExitStatus>,
+}
+
+/// What the kernel tells of a process by.
+#[derive(Debug)]
+enum Handle {
+    /// Nobody has waited for it yet.
+    Made(OwnedFd),
+    /// The runtime looks at it, and goes on with that until it is dropped: who reads what a process prints asks again after each piece.
+    Watched(AsyncFd<OwnedFd>),
+}
+
+impl AsFd for Handle {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Made(handle) => handle.as_fd(),
+            Self::Watched(handle) => handle.get_ref().as_fd(),
+        }
+    }
 }
 
 impl Process {
@@ -226,7 +244,11 @@ impl Process {
         if let Some(status) = self.status {
             return Ok(status);
         }
-        let handle = self.handle.as_ref().ok_or_else(|| io::Error::other("a process was lost"))?;
+        if let Some(Handle::Made(handle)) = &self.handle {
+            // A second one, so that the first is still there to kill by if this fails.
+            self.handle = Some(Handle::Watched(watched(handle.try_clone()?)?));
+        }
+        let Some(Handle::Watched(handle)) = &self.handle else { return Err(io::Error::other("a process was lost")) };
         let status = ended(self.pid, handle).await?;
         self.status = Some(status);
         self.handle = None;
@@ -239,24 +261,35 @@ impl Drop for Process {
         // What it has not been taken leave of keeps its number, and so does the group that it leads.
         self.kill_group();
         let (pid, Some(handle)) = (self.pid, self.handle.take()) else { return };
-        let _ = rustix::process::pidfd_send_signal(&handle, Signal::KILL);
+        let _ = rustix::process::pidfd_send_signal(handle.as_fd(), Signal::KILL);
         if !matches!(reap(pid, handle.as_fd()), Ok(None)) {
             return;
         }
         // Somebody has to take leave of it, or its number stays taken for as long as the server runs.
-        let Ok(runtime) = Handle::try_current() else { return };
-        runtime.spawn(async move { ended(pid, &handle).await });
+        let Ok(runtime) = runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let handle = match handle {
+                Handle::Made(handle) => watched(handle)?,
+                Handle::Watched(handle) => handle,
+            };
+            ended(pid, &handle).await
+        });
     }
 }
 
-/// Waits until a process has ended.
-async fn ended(pid: Pid, handle: &OwnedFd) -> io::Result<ExitStatus> {
+/// Has the runtime look at the handle of a process.
+fn watched(handle: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     #[expect(unsafe_code, reason = "tokio cannot tell whether a descriptor stays open")]
-    // SAFETY: it is borrowed for longer than this, and it always is the same one.
-    let ended = unsafe { AsyncFd::register(handle.as_fd())? };
+    // SAFETY: it is owned by the `AsyncFd`, so it is open until that is dropped, and it always is the same one.
+    let watched = unsafe { AsyncFd::register(handle) };
+    Ok(watched?)
+}
+
+/// Waits until a process has ended.
+async fn ended(pid: Pid, handle: &AsyncFd<OwnedFd>) -> io::Result<ExitStatus> {
     loop {
-        let mut ready = ended.readable().await?;
-        match reap(pid, handle.as_fd())? {
+        let mut ready = handle.readable().await?;
+        match reap(pid, handle.get_ref().as_fd())? {
             Some(status) => return Ok(status),
             None => ready.clear_ready(),
         }
