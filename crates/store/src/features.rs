@@ -13,7 +13,7 @@ use guildhall_types::{AgentId, FeatureId, MemberId, ProjectId, plan};
 
 pub use list::{FeatureQuery, Page};
 
-use crate::{Rows, Store, StoreError, Tx, on, read};
+use crate::{Rows, Store, StoreError, Tx, on, read, read_by};
 
 pub(crate) const CARD: &str = "id, project_id, kind, number, title, category, priority, position, status, stage, mode, agent_id, model, \
     thinking_level, planning_mode, require_plan_approval, skip_verification, needs_approval, budget_micros, branch, run_id, error, tasks_done, tasks_total, \
@@ -288,10 +288,11 @@ impl Store {
     /// When the database fails.
     pub async fn feature(&self, id: FeatureId) -> Result<Option<Feature>, StoreError> {
         let sql = format!("SELECT {CARD}, {TEXTS} FROM features WHERE id = $1 AND deleted_at IS NULL");
+        let reader = &mut self.db.reader().await?;
         let feature: Option<Feature> =
-            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
+            read_by!(reader, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
         let Some(mut feature) = feature else { return Ok(None) };
-        let rows: Vec<(FeatureId,)> = read!(self, c => sqlx::query_as(
+        let rows: Vec<(FeatureId,)> = read_by!(reader, c => sqlx::query_as(
             "SELECT depends_on FROM feature_dependencies WHERE feature_id = $1 ORDER BY depends_on").bind(id).fetch_all(c).await)?;
         feature.card.dependencies = rows.into_iter().map(|(id,)| id).collect();
         Ok(Some(feature))

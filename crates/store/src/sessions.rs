@@ -4,7 +4,7 @@ use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::member::Member;
 use guildhall_types::{DateTime, MemberId, SessionId};
 
-use crate::{Rows, Store, StoreError, Tx, on, read};
+use crate::{Rows, Store, StoreError, Tx, members, on, read};
 
 /// A session as its member may see it.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
@@ -44,6 +44,54 @@ pub struct NewSession {
 
 const COLUMNS: &str = "id, member_id, user_agent, address, created_at, last_used_at, expires_at, \
     coalesce(confirmed_at, created_at) AS confirmed_at";
+
+/// A session with its member. Every request begins with this look, so that it is one.
+#[derive(sqlx::FromRow)]
+struct SignedIn {
+    #[sqlx(flatten)]
+    member: Member,
+    session_id: SessionId,
+    user_agent: Option<String>,
+    address: Option<String>,
+    opened_at: DateTime,
+    last_used_at: DateTime,
+    expires_at: DateTime,
+    confirmed_at: DateTime,
+    /// Whether it was found by the token that it has now.
+    is_current: i64,
+}
+
+impl SignedIn {
+    fn parted(self) -> (Session, Member) {
+        let Self { member, session_id, user_agent, address, opened_at, last_used_at, expires_at, .. } = self;
+        // Whoever holds the former token is not known to be the one who gave the proof.
+        let confirmed_at = if self.is_current == 1 { self.confirmed_at } else { DateTime::UNIX_EPOCH };
+        let session = Session {
+            id: session_id,
+            member_id: member.id,
+            user_agent,
+            address,
+            created_at: opened_at,
+            last_used_at,
+            expires_at,
+            confirmed_at,
+        };
+        (session, member)
+    }
+}
+
+/// What looks for a session that has not ended by `$2`, of a member who is not disabled.
+fn signed_in(which: &str, current: &str) -> String {
+    format!(
+        "SELECT {}, session_id, user_agent, address, opened_at, last_used_at, expires_at, confirmed_at, is_current FROM (
+           SELECT id AS session_id, member_id, user_agent, address, created_at AS opened_at, last_used_at, expires_at,
+             coalesce(confirmed_at, created_at) AS confirmed_at,
+             CAST(CASE WHEN {current} THEN 1 ELSE 0 END AS BIGINT) AS is_current
+           FROM sessions WHERE {which} AND expires_at > $2
+         ) AS opened JOIN members ON members.id = opened.member_id WHERE members.disabled_at IS NULL",
+        members::COLUMNS
+    )
+}
 
 impl Store {
     /// Opens a session, and forgets those that have ended.
@@ -94,24 +142,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn session_by_token(&self, token_hash: &[u8]) -> Result<Option<(Session, Member)>, StoreError> {
-        #[derive(sqlx::FromRow)]
-        struct Row {
-            #[sqlx(flatten)]
-            session: Session,
-            current: i64,
-        }
-        let sql = format!(
-            "SELECT {COLUMNS}, CAST(CASE WHEN token_hash = $1 THEN 1 ELSE 0 END AS BIGINT) AS current FROM sessions
-             WHERE (token_hash = $1 OR (former_hash = $1 AND former_until > $2)) AND expires_at > $2"
-        );
-        let row: Option<Row> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let sql = signed_in("(token_hash = $1 OR (former_hash = $1 AND former_until > $2))", "token_hash = $1");
+        let row: Option<SignedIn> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(token_hash).bind(self.now()).fetch_optional(c).await)?;
-        let session = row.map(|Row { session, current }| match current {
-            1 => session,
-            // Whoever holds the former token is not known to be the one who gave the proof.
-            _ => Session { confirmed_at: DateTime::UNIX_EPOCH, ..session },
-        });
-        self.with_member(session).await
+        Ok(row.map(SignedIn::parted))
     }
 
     /// The session with this id, and its member; nothing when it has ended or the member is disabled.
@@ -119,18 +153,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM sessions WHERE id = $1 AND expires_at > $2");
-        let session = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let row: Option<SignedIn> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(signed_in("id = $1", "1 = 1")))
             .bind(id).bind(self.now()).fetch_optional(c).await)?;
-        self.with_member(session).await
+        Ok(row.map(SignedIn::parted))
     }
-
-    async fn with_member(&self, session: Option<Session>) -> Result<Option<(Session, Member)>, StoreError> {
-        let Some(session) = session else { return Ok(None) };
-        let member = self.member(session.member_id).await?.filter(|member| member.disabled_at.is_none());
-        Ok(member.map(|member| (session, member)))
-    }
-
     /// Notes that the member of a session has proved who they are, and gives the session another token. The former one
     /// is good for requests under way until `former_until`.
     ///
