@@ -136,7 +136,10 @@ impl Groups {
             let name = format!("{NAME}{pid}-{since}-{}", HOMES.fetch_add(1, Ordering::Relaxed));
             let above = Group::new(above);
             match above.make(&name, true) {
-                Ok(own) => home = Some(Home { above, own }),
+                Ok(own) => {
+                    own.step_back();
+                    home = Some(Home { above, own });
+                }
                 Err(error) => {
                     let why = format!("no control group could be made: {error}");
                     let lost = offer.hierarchies.drain(..).flat_map(|lost| lost.kind.controllers().collect::<Vec<_>>());

@@ -85,6 +85,13 @@ impl Group {
         }
     }
 
+    /// Lets the server come before it, where it is the group of all commands. Without that the page is slower beside these.
+    pub(super) fn step_back(&self) {
+        if let Some((_, at)) = self.place(|kind| kind.cpu && kind.v2) {
+            let _ = host::step_back(at);
+        }
+    }
+
     /// The folder of the first hierarchy for which `of` holds.
     fn place(&self, of: impl Fn(&Kind) -> bool) -> Option<(&Kind, &Path)> {
         self.places.iter().find(|(kind, _)| of(kind)).map(|(kind, at)| (kind, at.as_path()))

@@ -140,6 +140,14 @@ pub(super) fn weigh(at: &Path, v2: bool) -> io::Result<()> {
     }
 }
 
+/// Has the kernel interrupt what is in a group of version 2, that of all commands, as soon as the server, which is beside it, has something
+/// to do: with weights alone, whoever wakes up waits until another's turn is over. Only where the server has moved there, so that nobody
+/// else is beside it. In version 1 others are, and commands would stand still for them. Kernels before 5.15 do not offer it.
+pub(super) fn step_back(at: &Path) -> io::Result<()> {
+    let beside_server = at.parent().is_some_and(|above| above.join(SERVER).is_dir());
+    if beside_server { fs::write(at.join("cpu.idle"), "1") } else { Ok(()) }
+}
+
 /// Moves this process, in version 1, into a group that weighs more than that of the commands, and removes those of dead servers. Where
 /// that cannot be, the page answers slower beside them.
 fn go_before(at: &Path) -> io::Result<()> {
@@ -307,6 +315,20 @@ mod tests {
 
     fn all(controllers: &'static str) -> impl Fn(&Path) -> BTreeSet<String> {
         move |_| controllers.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn commands_step_back_behind_the_server_and_nobody_else() {
+        let place = tempfile::tempdir().unwrap();
+        let idle = || {
+            let at = place.path().join("guildhall-17-2-0");
+            fs::create_dir_all(&at).unwrap();
+            step_back(&at).unwrap();
+            fs::read_to_string(at.join("cpu.idle")).unwrap_or_default()
+        };
+        assert_eq!(idle(), "", "whoever else is here would go before them");
+        fs::create_dir(place.path().join(SERVER)).unwrap();
+        assert_eq!(idle(), "1");
     }
 
     fn shown(offer: &Offer) -> Vec<String> {
