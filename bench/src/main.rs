@@ -13,6 +13,7 @@ mod soak;
 mod start;
 mod table;
 mod trials;
+mod visitor;
 
 use std::path::PathBuf;
 

@@ -14,6 +14,8 @@ use tokio::process::{Child, Command};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::{Request, generate_key};
 
+use crate::visitor::Visitor;
+
 /// How long anything may take before the measurement is given up.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 const PASSWORD: &str = "plum-kettle-orbit-42";
@@ -118,6 +120,12 @@ impl Server {
         let invitation = self.post("/api/invitations", &json!({ "email": email, "role": "member" })).await?;
         let code = text(&invitation, "code")?;
         self.register(&json!({ "email": email, "password": PASSWORD, "name": name, "invitation": code })).await
+    }
+
+    /// The first member, with connections that are not this one's: made where they are used.
+    pub fn visitor(&self) -> impl FnOnce() -> Visitor + Send + 'static {
+        let (url, session) = (self.url.clone(), self.cookie.clone());
+        || Visitor { url, session, http: Client::new() }
     }
 
     /// The session of the first member.
