@@ -157,6 +157,7 @@ impl Store {
             .bind(id).bind(self.now()).fetch_optional(c).await)?;
         Ok(row.map(SignedIn::parted))
     }
+
     /// Notes that the member of a session has proved who they are, and gives the session another token. The former one
     /// is good for requests under way until `former_until`.
     ///
